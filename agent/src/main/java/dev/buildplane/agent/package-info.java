@@ -1,0 +1,5 @@
+/// The dialling side: targets, credentials, reconnecting.
+@NullMarked
+package dev.buildplane.agent;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,5 @@
+/// Benchmarks.
+@NullMarked
+package dev.buildplane.bench;
+
+import org.jspecify.annotations.NullMarked;

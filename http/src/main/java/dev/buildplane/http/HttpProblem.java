@@ -1,0 +1,18 @@
+package dev.buildplane.http;
+
+/// An error to be told to the caller as it is: status, and a text that says what was expected,
+/// found and to do.
+public final class HttpProblem extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  private final int status;
+
+  public HttpProblem(int status, String message) {
+    super(message);
+    this.status = status;
+  }
+
+  public int status() {
+    return status;
+  }
+}
