@@ -1,5 +1,6 @@
 package dev.buildplane.http;
 
+import dev.buildplane.pki.Identity;
 import io.netty.handler.codec.http2.Http2SecurityUtil;
 import io.netty.handler.ssl.ApplicationProtocolConfig;
 import io.netty.handler.ssl.ApplicationProtocolConfig.Protocol;
@@ -38,9 +39,21 @@ public final class TlsIdentity {
     this.context = context;
   }
 
+  /// From a chain and its key.
+  ///
   /// @throws IllegalArgumentException when key and certificate do not form a usable identity
   public static TlsIdentity of(List<X509Certificate> chain, PrivateKey key) {
     return of(chain, key, OpenSsl.isAvailable() ? Provider.BORINGSSL : Provider.JDK);
+  }
+
+  /// From what `pki` reads or issues.
+  public static TlsIdentity of(Identity identity) {
+    return of(identity.chain(), identity.key());
+  }
+
+  /// Shows another certificate from the next accepted connection on.
+  public void replace(Identity identity) {
+    replace(identity.chain(), identity.key());
   }
 
   /// With that library, for comparisons.
