@@ -1,0 +1,84 @@
+package dev.buildplane.schema;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// A Kubernetes structural schema: prunes, defaults and validates JSON values, CEL rules included.
+///
+/// Immutable and safe for concurrent use, except that [#prune] and [#applyDefaults] change the object they are given.
+/// Behaviour and wording follow the Kubernetes documentation on CustomResourceDefinitions and CEL validation rules.
+///
+/// Order for a write, as the Kubernetes API server does it: [#prune], [#applyDefaults], [#validate].
+public final class StructuralSchema {
+  private final JsonNode source;
+  private final SchemaNode root;
+  private final boolean resource;
+
+  private StructuralSchema(JsonNode source, SchemaNode root, boolean resource) {
+    this.source = source;
+    this.root = root;
+    this.resource = resource;
+  }
+
+  /// The schema of a custom resource: the root is a whole Kubernetes object, whose `apiVersion`, `kind` and `metadata`
+  /// are neither pruned nor defaulted. Default values are checked and CEL rules compiled.
+  ///
+  /// @param openApiV3Schema `spec.versions[].schema.openAPIV3Schema` of a CustomResourceDefinition
+  /// @throws SchemaProblem with every fault found
+  public static StructuralSchema parse(JsonNode openApiV3Schema) throws SchemaProblem {
+    return parse(openApiV3Schema, true, true);
+  }
+
+  /// As [#parse], for a schema accepted before: default values are not checked again, and CEL rules are compiled when
+  /// first used, which saves time at start-up.
+  ///
+  /// @throws SchemaProblem when it is not structural
+  public static StructuralSchema parseAccepted(JsonNode openApiV3Schema) throws SchemaProblem {
+    return parse(openApiV3Schema, true, false);
+  }
+
+  /// The schema of a plain value that is no Kubernetes object.
+  ///
+  /// @throws SchemaProblem with every fault found
+  public static StructuralSchema parseValue(JsonNode schema) throws SchemaProblem {
+    return parse(schema, false, true);
+  }
+
+  private static StructuralSchema parse(JsonNode schema, boolean resource, boolean check)
+      throws SchemaProblem {
+    var copy = schema.<JsonNode>deepCopy();
+    var parser = new SchemaParser();
+    var root = parser.parseRoot(copy);
+    if (!parser.errors().isEmpty()) {
+      throw new SchemaProblem(parser.errors());
+    }
+    return new StructuralSchema(copy, root, resource);
+  }
+
+  /// Drops, in place, every field the schema does not declare.
+  ///
+  /// @return the paths dropped, in document order, for warnings and strict field validation; empty when none
+  public List<String> prune(ObjectNode object) {
+    return Pruning.prune(object, root, resource);
+  }
+
+  /// Writes, in place, the default values of absent fields, and drops nulls that mean "not given".
+  public void applyDefaults(ObjectNode object) {
+    Defaulting.apply(object, root, resource);
+  }
+
+  /// Judges a value.
+  ///
+  /// @param oldObject the stored state on an update, for transition rules and ratcheting; null on creation
+  /// @return everything wrong, at most [Validation#MAX_ERRORS] entries; empty when valid
+  public List<FieldError> validate(JsonNode newObject, @Nullable JsonNode oldObject) {
+    return Validation.run(newObject, oldObject, root, resource);
+  }
+
+  /// The schema as it was given, for publishing in OpenAPI documents. A fresh copy.
+  public JsonNode toOpenApi() {
+    return source.deepCopy();
+  }
+}
