@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Order for a write, as the Kubernetes API server does it: [#prune], [#applyDefaults], [#validate].
 public final class StructuralSchema {
+  /// Errors beyond this many are not collected by [#validate].
+  public static final int MAX_ERRORS = 200;
+
   private final JsonNode source;
   private final SchemaNode root;
   private final boolean resource;
@@ -54,6 +57,12 @@ public final class StructuralSchema {
     if (!parser.errors().isEmpty()) {
       throw new SchemaProblem(parser.errors());
     }
+    if (check) {
+      var faults = Defaults.check(root, resource);
+      if (!faults.isEmpty()) {
+        throw new SchemaProblem(faults);
+      }
+    }
     return new StructuralSchema(copy, root, resource);
   }
 
@@ -72,9 +81,9 @@ public final class StructuralSchema {
   /// Judges a value.
   ///
   /// @param oldObject the stored state on an update, for transition rules and ratcheting; null on creation
-  /// @return everything wrong, at most [Validation#MAX_ERRORS] entries; empty when valid
+  /// @return everything wrong, at most [#MAX_ERRORS] entries; empty when valid
   public List<FieldError> validate(JsonNode newObject, @Nullable JsonNode oldObject) {
-    return Validation.run(newObject, oldObject, root, resource);
+    return List.copyOf(Validation.run(newObject, oldObject, root));
   }
 
   /// The schema as it was given, for publishing in OpenAPI documents. A fresh copy.
