@@ -8,9 +8,9 @@ import java.util.List;
 final class Defaults {
   private Defaults() {}
 
-  static List<FieldError> check(SchemaNode schema, boolean root) {
+  static List<FieldError> check(SchemaNode schema) {
     var errors = new ArrayList<FieldError>();
-    walk(schema, root, errors);
+    walk(schema, true, errors);
     return errors;
   }
 

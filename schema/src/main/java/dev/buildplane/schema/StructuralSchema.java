@@ -1,8 +1,11 @@
 package dev.buildplane.schema;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.NullNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// A Kubernetes structural schema: prunes, defaults and validates JSON values, CEL rules included.
@@ -15,14 +18,28 @@ public final class StructuralSchema {
   /// Errors beyond this many are not collected by [#validate].
   public static final int MAX_ERRORS = 200;
 
+  /// With errors of these kinds, CEL rules would only add confusion.
+  private static final Set<FieldError.Type> BLOCKING = Set.of(
+      FieldError.Type.REQUIRED,
+      FieldError.Type.TYPE_INVALID,
+      FieldError.Type.NOT_SUPPORTED,
+      FieldError.Type.TOO_LONG,
+      FieldError.Type.TOO_MANY);
+
+  private static final String NOT_CHECKED =
+      "some validation rules were not checked because the object was invalid;"
+          + " correct the existing errors to complete validation";
+
   private final JsonNode source;
   private final SchemaNode root;
   private final boolean resource;
+  private final RuleBook rules;
 
-  private StructuralSchema(JsonNode source, SchemaNode root, boolean resource) {
+  private StructuralSchema(JsonNode source, SchemaNode root, boolean resource, RuleBook rules) {
     this.source = source;
     this.root = root;
     this.resource = resource;
+    this.rules = rules;
   }
 
   /// The schema of a custom resource: the root is a whole Kubernetes object, whose `apiVersion`, `kind` and `metadata`
@@ -57,13 +74,15 @@ public final class StructuralSchema {
     if (!parser.errors().isEmpty()) {
       throw new SchemaProblem(parser.errors());
     }
+    var rules = new RuleBook(root, resource);
     if (check) {
-      var faults = Defaults.check(root, resource);
+      var faults = new ArrayList<>(rules.compileAll());
+      faults.addAll(Defaults.check(root));
       if (!faults.isEmpty()) {
         throw new SchemaProblem(faults);
       }
     }
-    return new StructuralSchema(copy, root, resource);
+    return new StructuralSchema(copy, root, resource, rules);
   }
 
   /// Drops, in place, every field the schema does not declare.
@@ -83,7 +102,13 @@ public final class StructuralSchema {
   /// @param oldObject the stored state on an update, for transition rules and ratcheting; null on creation
   /// @return everything wrong, at most [#MAX_ERRORS] entries; empty when valid
   public List<FieldError> validate(JsonNode newObject, @Nullable JsonNode oldObject) {
-    return List.copyOf(Validation.run(newObject, oldObject, root));
+    var errors = new ArrayList<>(Validation.run(newObject, oldObject, root));
+    if (!rules.isEmpty() && errors.stream().anyMatch(error -> BLOCKING.contains(error.type()))) {
+      errors.add(new FieldError("", FieldError.Type.INVALID, NullNode.getInstance(), NOT_CHECKED));
+    } else {
+      rules.run(newObject, oldObject, errors);
+    }
+    return List.copyOf(errors);
   }
 
   /// The schema as it was given, for publishing in OpenAPI documents. A fresh copy.
