@@ -10,6 +10,10 @@ public sealed interface Tunnel permits GatewayTunnel, AgentTunnel {
   /// True from the moment both ends have exchanged their SETTINGS until the connection is closed.
   boolean isUp();
 
+  /// Completes when the tunnel is up: the peer has shown that it speaks HTTP/2. Exceptionally with a [TunnelException] when the connection
+  /// ends before that.
+  CompletionStage<Void> up();
+
   /// True once either end has said (GOAWAY) that no new stream shall be opened. Open streams go on.
   boolean isDraining();
 

@@ -7,7 +7,7 @@ import static java.util.Objects.requireNonNull;
 /// The message says what happened in words a caller may be shown; it never holds header values or
 /// payload. No stack trace is taken: these are operating errors, and a lost connection makes one for
 /// each of its streams.
-public final class TunnelException extends Exception {
+public sealed class TunnelException extends Exception permits HandshakeRefused {
   /// What went wrong. Codes are public: metrics and callers switch on them.
   public enum Code {
     /// The tunnel is closed or was lost before the stream ended.

@@ -1,0 +1,20 @@
+package dev.buildplane.tunnel;
+
+/// The peer broke RFC 6455.
+final class WebSocketViolation extends Exception {
+  static final int PROTOCOL_ERROR = 1002;
+  static final int UNSUPPORTED_DATA = 1003;
+  static final int TOO_BIG = 1009;
+
+  private final int closeCode;
+
+  WebSocketViolation(int closeCode, String message) {
+    super(message, null, false, false);
+    this.closeCode = closeCode;
+  }
+
+  /// The code for the close frame that answers it (RFC 6455 section 7.4.1).
+  int closeCode() {
+    return closeCode;
+  }
+}
