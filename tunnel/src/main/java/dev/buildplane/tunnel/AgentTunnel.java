@@ -12,4 +12,4 @@ package dev.buildplane.tunnel;
 /// - **cancel**: the gateway's reset shows as `exceptionCaught` with a [TunnelException] (code `CANCELLED`), then `channelInactive`;
 /// - **abort**: writing [StreamAbort#INSTANCE] resets the stream, for an answer that broke off in the middle; `close()` before both
 ///   directions have ended resets it too.
-public non-sealed interface AgentTunnel extends Tunnel {}
+public interface AgentTunnel extends Tunnel {}

@@ -33,7 +33,7 @@ import java.util.Map;
 ///
 /// Stream channels run on the tunnel's event loop; `write`, `close`, `setAutoRead` may be called from other threads. Every
 /// object read is owned by the reader (reference counted).
-public non-sealed interface GatewayTunnel extends Tunnel {
+public interface GatewayTunnel extends Tunnel {
   /// Puts a tunnel on an accepted connection. Call it on the channel's event loop, right after the 101 has been written
   /// and flushed, with the HTTP handlers (codec, router, ...) that have to go; the TLS handler stays. Bytes they had
   /// read ahead reach the tunnel.

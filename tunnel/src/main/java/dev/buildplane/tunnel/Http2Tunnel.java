@@ -9,13 +9,10 @@ import io.netty.handler.codec.http2.Http2StreamChannel;
 import io.netty.handler.codec.http2.Http2StreamChannelBootstrap;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
-import java.net.SocketAddress;
 import java.security.SecureRandom;
-import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /// Assembles the pipeline of a tunnel, and the two ends' faces on it:
@@ -90,62 +87,13 @@ final class Http2Tunnel {
     }
   }
 
-  /// What both ends have in common.
-  private abstract static class End {
-    final TunnelConnection connection;
-
-    End(TunnelConnection connection) {
-      this.connection = connection;
-    }
-
-    public boolean isUp() {
-      return connection.isUp();
-    }
-
-    public CompletionStage<Void> up() {
-      return connection.up();
-    }
-
-    public boolean isDraining() {
-      return connection.isDraining();
-    }
-
-    public Instant lastSeen() {
-      return connection.lastSeen();
-    }
-
-    public int activeStreams() {
-      return connection.activeStreams();
-    }
-
-    public SocketAddress remoteAddress() {
-      return connection.remoteAddress();
-    }
-
-    public void drain() {
-      connection.drain();
-    }
-
-    public void close(CloseReason reason) {
-      connection.close(reason);
-    }
-
-    public CompletionStage<CloseReason> closed() {
-      return connection.closed().minimalCompletionStage();
-    }
-
-    public CompletionStage<Void> draining() {
-      return connection.draining().minimalCompletionStage();
-    }
-  }
-
-  private static final class AgentEnd extends End implements AgentTunnel {
+  private static final class AgentEnd extends TunnelEnd implements AgentTunnel {
     AgentEnd(TunnelConnection connection) {
       super(connection);
     }
   }
 
-  private static final class GatewayEnd extends End implements GatewayTunnel {
+  private static final class GatewayEnd extends TunnelEnd implements GatewayTunnel {
     private final Map<String, String> metadata;
     private final AtomicInteger opened = new AtomicInteger();
 

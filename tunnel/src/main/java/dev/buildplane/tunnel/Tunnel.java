@@ -6,7 +6,7 @@ import java.util.concurrent.CompletionStage;
 
 /// One HTTP/2 connection inside one WebSocket, seen from either end. All methods may be called from
 /// any thread and none blocks.
-public sealed interface Tunnel permits GatewayTunnel, AgentTunnel {
+public interface Tunnel {
   /// True from the moment both ends have exchanged their SETTINGS until the connection is closed.
   boolean isUp();
 

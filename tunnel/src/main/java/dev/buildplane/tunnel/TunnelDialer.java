@@ -103,7 +103,9 @@ public final class TunnelDialer {
 
   private void closeUnlessDone(
       Channel channel, TunnelDestination to, CompletableFuture<AgentTunnel> outcome) {
-    var timer = loops.next().schedule(
+    var timer = loops
+        .next()
+        .schedule(
             () -> {
               var late = new TunnelException(
                   TunnelException.Code.DIAL_FAILED,

@@ -89,8 +89,8 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
       }
     } catch (WebSocketViolation violation) {
       owner.ending(
-          new CloseReason(CloseReason.Code.PROTOCOL_ERROR, "WebSocket: " + violation.getMessage()));
-      sendClose(ctx, violation.closeCode(), violation.getMessage());
+          new CloseReason(CloseReason.Code.PROTOCOL_ERROR, "WebSocket: " + violation.text()));
+      sendClose(ctx, violation.closeCode(), violation.text());
       ctx.close();
     } finally {
       in.release();
@@ -152,8 +152,8 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
 
   /// Codes an endpoint may send (RFC 6455 section 7.4).
   private static boolean isCloseCode(int code) {
-    return code >= 1000 && code <= 1014 && code != 1004 && code != NO_CODE && code != 1006
-        || code >= 3000 && code <= 4999;
+    return (code >= 1000 && code <= 1014 && code != 1004 && code != NO_CODE && code != 1006)
+        || (code >= 3000 && code <= 4999);
   }
 
   private static String oneLine(String text) {

@@ -89,8 +89,8 @@ final class WebSocketFrameReader {
     opcode = head[0] & 0x0f;
     if ((head[0] & 0x70) != 0) {
       throw protocolError(
-          "expected reserved bits 0 (no extension was negotiated), found first byte 0x%02x",
-          head[0]);
+          "expected reserved bits 0 (no extension was negotiated), found first byte 0x%02x"
+              .formatted(head[0]));
     }
     boolean masked = (head[1] & 0x80) != 0;
     if (masked != expectMasked) {
@@ -108,10 +108,11 @@ final class WebSocketFrameReader {
 
   private void checkControl(int shortLength) throws WebSocketViolation {
     if (opcode > PONG) {
-      throw protocolError("expected a known operation code, found 0x%x", opcode);
+      throw protocolError("expected a known operation code, found 0x%x".formatted(opcode));
     }
     if (!fin) {
-      throw protocolError("expected control frames in one piece, found a fragment of 0x%x", opcode);
+      throw protocolError(
+          "expected control frames in one piece, found a fragment of 0x%x".formatted(opcode));
     }
     if (shortLength > MAX_CONTROL_BYTES) {
       throw new WebSocketViolation(
@@ -125,7 +126,7 @@ final class WebSocketFrameReader {
         throw protocolError("expected the start of a message, found a continuation");
       }
     } else if (opcode > BINARY) {
-      throw protocolError("expected a known operation code, found 0x%x", opcode);
+      throw protocolError("expected a known operation code, found 0x%x".formatted(opcode));
     } else if (inMessage) {
       throw protocolError("expected a continuation, found the start of another message");
     } else if (opcode != messageOpcode) {
@@ -161,7 +162,7 @@ final class WebSocketFrameReader {
       int value = (head[2] & 0xff) << 8 | (head[3] & 0xff);
       if (value < 126) {
         throw protocolError(
-            "expected the shortest form of the length, found %d in two bytes", value);
+            "expected the shortest form of the length, found %d in two bytes".formatted(value));
       }
       return value;
     }
@@ -171,7 +172,7 @@ final class WebSocketFrameReader {
     }
     if (value <= 0xffff) {
       throw protocolError(
-          "expected the shortest form of the length, found %d in eight bytes", value);
+          "expected the shortest form of the length, found %d in eight bytes".formatted(value));
     }
     return value;
   }
@@ -214,8 +215,8 @@ final class WebSocketFrameReader {
     }
   }
 
-  private static WebSocketViolation protocolError(String format, Object... args) {
-    return new WebSocketViolation(WebSocketViolation.PROTOCOL_ERROR, String.format(format, args));
+  private static WebSocketViolation protocolError(String text) {
+    return new WebSocketViolation(WebSocketViolation.PROTOCOL_ERROR, text);
   }
 
   @Override

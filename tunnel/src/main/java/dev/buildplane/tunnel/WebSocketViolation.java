@@ -7,10 +7,16 @@ final class WebSocketViolation extends Exception {
   static final int TOO_BIG = 1009;
 
   private final int closeCode;
+  private final String text;
 
   WebSocketViolation(int closeCode, String message) {
     super(message, null, false, false);
     this.closeCode = closeCode;
+    this.text = message;
+  }
+
+  String text() {
+    return text;
   }
 
   /// The code for the close frame that answers it (RFC 6455 section 7.4.1).
