@@ -71,7 +71,7 @@ final class Http2Tunnel {
     pipeline.addLast(multiplexer);
     pipeline.addLast(connection);
     replaced.forEach(pipeline::remove);
-    connection.channel().flush();
+    webSocket.start();
   }
 
   private static SplittableRandom masks() {

@@ -27,7 +27,6 @@ final class TunnelCodecBuilder extends Http2FrameCodecBuilder {
     gracefulShutdownTimeoutMillis(0);
     decoupleCloseAndGoAway(true);
     validateHeaders(true);
-    flushPreface(false);
     var advertised = new Http2Settings()
         .initialWindowSize(settings.streamWindowBytes())
         .maxHeaderListSize(settings.maxHeaderListBytes());

@@ -312,6 +312,7 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
     }
     var why = reasonOrLost();
     ending(why);
+    LOG.debug("tunnel with {} ended: {}", channel.remoteAddress(), why);
     draining.complete(null);
     up.completeExceptionally(
         new TunnelException(TunnelException.Code.CONNECTION_LOST, why.detail()));

@@ -44,6 +44,7 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
   private final WebSocketFrameWriter writer;
   private final ArrayDeque<Pending> pending = new ArrayDeque<>();
   private int pendingBytes;
+  private boolean started;
   private boolean closing;
   private @Nullable ChannelHandlerContext context;
 
@@ -179,6 +180,12 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
     }
   }
 
+  /// Lets written bytes out. Until then they wait, as the HTTP handlers of the handshake may still be in the way.
+  void start() {
+    started = true;
+    flush(ctx());
+  }
+
   @Override
   public void flush(ChannelHandlerContext ctx) {
     emit(ctx);
@@ -186,7 +193,7 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
   }
 
   private void emit(ChannelHandlerContext ctx) {
-    if (pending.isEmpty()) {
+    if (pending.isEmpty() || !started) {
       return;
     }
     var parts = List.copyOf(pending);
@@ -251,6 +258,7 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
   }
 
   private void sendClose(ChannelHandlerContext ctx, int code, String text) {
+    started = true;
     emit(ctx);
     closing = true;
     var reason = text.getBytes(UTF_8);
