@@ -70,15 +70,18 @@ final class ApiProblem extends RuntimeException {
   }
 
   static ApiProblem methodNotAllowed() {
-    return of(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+    return of(
+        405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
   }
 
   static ApiProblem alreadyExists(ResourceType type, String name) {
-    return about(409, "AlreadyExists", type.qualified() + " \"" + name + "\" already exists", type, name);
+    return about(
+        409, "AlreadyExists", type.qualified() + " \"" + name + "\" already exists", type, name);
   }
 
   static ApiProblem conflict(ResourceType type, String name, String why) {
-    var message = "Operation cannot be fulfilled on " + type.qualified() + " \"" + name + "\": " + why;
+    var message =
+        "Operation cannot be fulfilled on " + type.qualified() + " \"" + name + "\": " + why;
     return about(409, "Conflict", message, type, name);
   }
 
@@ -109,7 +112,9 @@ final class ApiProblem extends RuntimeException {
 
   static ApiProblem forbiddenPath(String user, String path, String verb) {
     var status = failure(
-        403, "Forbidden", "forbidden: User \"" + user + "\" cannot " + verb + " path \"" + path + "\"");
+        403,
+        "Forbidden",
+        "forbidden: User \"" + user + "\" cannot " + verb + " path \"" + path + "\"");
     status.putObject("details");
     return new ApiProblem(403, status);
   }
@@ -120,7 +125,9 @@ final class ApiProblem extends RuntimeException {
 
   static ApiProblem invalid(String kind, String group, String name, List<FieldError> errors) {
     var texts = errors.stream().map(FieldError::toString).distinct().toList();
-    var list = texts.size() == 1 ? texts.getFirst() : texts.stream().collect(Collectors.joining(", ", "[", "]"));
+    var list = texts.size() == 1
+        ? texts.getFirst()
+        : texts.stream().collect(Collectors.joining(", ", "[", "]"));
     var qualified = group.isEmpty() ? kind : kind + "." + group;
     var status = failure(422, "Invalid", qualified + " \"" + name + "\" is invalid: " + list);
     var details = status.putObject("details").put("name", name);
@@ -147,8 +154,8 @@ final class ApiProblem extends RuntimeException {
     return of(
         415,
         "UnsupportedMediaType",
-        "the body of the request was in an unknown format (" + found + ") - accepted media types include: "
-            + accepted);
+        "the body of the request was in an unknown format (" + found
+            + ") - accepted media types include: " + accepted);
   }
 
   static ApiProblem notAcceptable() {

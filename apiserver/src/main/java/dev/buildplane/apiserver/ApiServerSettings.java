@@ -35,6 +35,11 @@ public record ApiServerSettings(
   public static ApiServerSettings of(
       String name, InetSocketAddress bind, Identity identity, TrustBundle clientTrust) {
     return new ApiServerSettings(
-        name, bind, identity, clientTrust, InstantSource.system(), new java.security.SecureRandom());
+        name,
+        bind,
+        identity,
+        clientTrust,
+        InstantSource.system(),
+        new java.security.SecureRandom());
   }
 }

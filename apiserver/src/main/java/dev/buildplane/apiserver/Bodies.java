@@ -38,8 +38,10 @@ final class Bodies {
         .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
         .configure(JsonParser.Feature.STRICT_DUPLICATE_DETECTION, strict)
         .build();
-    mapper.getFactory().setStreamReadConstraints(
-        StreamReadConstraints.builder().maxNestingDepth(MAX_DEPTH).build());
+    mapper
+        .getFactory()
+        .setStreamReadConstraints(
+            StreamReadConstraints.builder().maxNestingDepth(MAX_DEPTH).build());
     return mapper;
   }
 
@@ -90,8 +92,8 @@ final class Bodies {
       var node = mapper.readTree(body);
       return node == null ? Json.object() : node;
     } catch (JsonProcessingException e) {
-      throw ApiProblem.badRequest(type.kind() + " in version \"" + type.version() + "\" cannot be handled as a "
-          + type.kind() + ": " + e.getOriginalMessage() + place(e));
+      throw ApiProblem.badRequest(type.kind() + " in version \"" + type.version()
+          + "\" cannot be handled as a " + type.kind() + ": " + e.getOriginalMessage() + place(e));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -107,7 +109,8 @@ final class Bodies {
   /// @throws ApiProblem 400 when it is of another
   static ObjectNode object(JsonNode node, ResourceType type) {
     if (!(node instanceof ObjectNode object)) {
-      throw ApiProblem.badRequest("expected an object of kind " + type.kind() + ", found other JSON");
+      throw ApiProblem.badRequest(
+          "expected an object of kind " + type.kind() + ", found other JSON");
     }
     var apiVersion = Json.text(object, "apiVersion");
     var kind = Json.text(object, "kind");
@@ -116,11 +119,13 @@ final class Bodies {
           + ") does not match the expected API version (" + type.apiVersion() + ")");
     }
     if (!kind.isEmpty() && !kind.equals(type.kind())) {
-      throw ApiProblem.badRequest(type.kind() + " in version \"" + type.version() + "\" cannot be handled as a "
-          + type.kind() + ": the object provided is of kind " + kind);
+      throw ApiProblem.badRequest(
+          type.kind() + " in version \"" + type.version() + "\" cannot be handled as a "
+              + type.kind() + ": the object provided is of kind " + kind);
     }
     if (object.has("metadata") && !object.path("metadata").isObject()) {
-      throw ApiProblem.badRequest("metadata: expected an object, found " + object.path("metadata").getNodeType());
+      throw ApiProblem.badRequest(
+          "metadata: expected an object, found " + object.path("metadata").getNodeType());
     }
     return object.put("apiVersion", type.apiVersion()).put("kind", type.kind());
   }

@@ -33,19 +33,26 @@ final class BuiltInRules {
     data.fieldNames().forEachRemaining(key -> {
       if (!DATA_KEY.matcher(key).matches()) {
         errors.add(new FieldError(
-            path + "[" + key + "]", FieldError.Type.INVALID, Json.MAPPER.valueToTree(key), DATA_KEY_DETAIL));
+            path + "[" + key + "]",
+            FieldError.Type.INVALID,
+            Json.MAPPER.valueToTree(key),
+            DATA_KEY_DETAIL));
       }
     });
   }
 
-  private static void frozen(ObjectNode object, @Nullable ObjectNode old, List<FieldError> errors, String... fields) {
+  private static void frozen(
+      ObjectNode object, @Nullable ObjectNode old, List<FieldError> errors, String... fields) {
     if (old == null || !old.path("immutable").asBoolean()) {
       return;
     }
     for (var field : fields) {
       if (!object.path(field).equals(old.path(field))) {
         errors.add(new FieldError(
-            field, FieldError.Type.FORBIDDEN, MissingNode.getInstance(), "field is immutable when `immutable` is set"));
+            field,
+            FieldError.Type.FORBIDDEN,
+            MissingNode.getInstance(),
+            "field is immutable when `immutable` is set"));
       }
     }
   }
@@ -56,9 +63,12 @@ final class BuiltInRules {
     public void prepare(ObjectNode object, @Nullable ObjectNode old) {
       if (object.remove("stringData") instanceof ObjectNode plain) {
         var data = Json.child(object, "data");
-        plain.properties().forEach(entry -> data.put(
-            entry.getKey(),
-            Base64.getEncoder().encodeToString(entry.getValue().asText().getBytes(StandardCharsets.UTF_8))));
+        plain
+            .properties()
+            .forEach(entry -> data.put(
+                entry.getKey(),
+                Base64.getEncoder()
+                    .encodeToString(entry.getValue().asText().getBytes(StandardCharsets.UTF_8))));
       }
       if (Json.text(object, "type").isEmpty()) {
         object.put("type", "Opaque");
@@ -76,7 +86,8 @@ final class BuiltInRules {
       for (var entry : object.path("data").properties()) {
         if (!isBase64(entry.getValue())) {
           throw ApiProblem.badRequest(
-              "Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data in data." + entry.getKey());
+              "Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data in data."
+                  + entry.getKey());
         }
       }
       return errors;
@@ -98,8 +109,10 @@ final class BuiltInRules {
     public List<FieldError> validate(ObjectNode object, @Nullable ObjectNode old) {
       for (var entry : object.path("data").properties()) {
         if (!entry.getValue().isTextual()) {
-          throw ApiProblem.badRequest("ConfigMap in version \"v1\" cannot be handled as a ConfigMap: json: cannot unmarshal "
-              + "a value that is no string into Go struct field ConfigMap.data of type string: " + entry.getKey());
+          throw ApiProblem.badRequest(
+              "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: json: cannot unmarshal "
+                  + "a value that is no string into Go struct field ConfigMap.data of type string: "
+                  + entry.getKey());
         }
       }
       var errors = new ArrayList<FieldError>();
@@ -122,7 +135,8 @@ final class BuiltInRules {
         Json.child(object, "spec").set("finalizers", Json.texts(List.of(FINALIZER)));
         Json.child(object, "status").put("phase", "Active");
       } else {
-        Meta.setOrRemove(Json.child(object, "spec"), "finalizers", old.path("spec").path("finalizers"));
+        Meta.setOrRemove(
+            Json.child(object, "spec"), "finalizers", old.path("spec").path("finalizers"));
         Json.child(object, "status").put("phase", Meta.deleting(object) ? "Terminating" : "Active");
       }
     }
@@ -187,7 +201,9 @@ final class BuiltInRules {
     }
 
     private static List<String> containerNames(ObjectNode pod) {
-      return pod.path("spec").path("containers").valueStream()
+      return pod.path("spec")
+          .path("containers")
+          .valueStream()
           .map(container -> Json.text(container, "name"))
           .toList();
     }
@@ -238,7 +254,8 @@ final class BuiltInRules {
             "supported values: \"Role\", \"ClusterRole\""));
       }
       if (old != null && !old.path("roleRef").equals(object.path("roleRef"))) {
-        errors.add(new FieldError("roleRef", FieldError.Type.INVALID, object.path("roleRef"), "cannot change roleRef"));
+        errors.add(new FieldError(
+            "roleRef", FieldError.Type.INVALID, object.path("roleRef"), "cannot change roleRef"));
       }
       return errors;
     }

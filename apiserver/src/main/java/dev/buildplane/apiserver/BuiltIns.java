@@ -34,7 +34,12 @@ final class BuiltIns {
       this.group = group;
       this.version = version;
       this.names = new ResourceType.Names(
-          plural, kind.toLowerCase(Locale.ROOT), kind, kind + "List", List.of(shortNames), List.of());
+          plural,
+          kind.toLowerCase(Locale.ROOT),
+          kind,
+          kind + "List",
+          List.of(shortNames),
+          List.of());
       this.stored = (group.isEmpty() ? "core" : group) + "/" + plural;
     }
 
@@ -108,19 +113,36 @@ final class BuiltIns {
   private static List<Draft> core() {
     return List.of(
         new Draft("", "v1", "configmaps", "ConfigMap", "cm")
-            .columns(Column.NAME, Column.number("Data", object -> object.path("data").size() + object.path("binaryData").size()), Column.AGE)
+            .columns(
+                Column.NAME,
+                Column.number(
+                    "Data",
+                    object ->
+                        object.path("data").size() + object.path("binaryData").size()),
+                Column.AGE)
             .rules(new BuiltInRules.ConfigMaps()),
         new Draft("", "v1", "events", "Event", "ev")
             .columns(eventColumns())
             .selectable(
-                "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
-                "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason",
-                "reportingComponent", "source", "type"),
+                "involvedObject.kind",
+                "involvedObject.namespace",
+                "involvedObject.name",
+                "involvedObject.uid",
+                "involvedObject.apiVersion",
+                "involvedObject.resourceVersion",
+                "involvedObject.fieldPath",
+                "reason",
+                "reportingComponent",
+                "source",
+                "type"),
         new Draft("", "v1", "namespaces", "Namespace", "ns")
             .clusterScoped()
             .subresources("status", "finalize")
             .selectable("status.phase")
-            .columns(Column.NAME, Column.text("Status", object -> Json.text(object, "status", "phase")), Column.AGE)
+            .columns(
+                Column.NAME,
+                Column.text("Status", object -> Json.text(object, "status", "phase")),
+                Column.AGE)
             .rules(new BuiltInRules.Namespaces()),
         new Draft("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "pvc")
             .subresources("status")
@@ -128,13 +150,21 @@ final class BuiltIns {
                 Column.NAME,
                 Column.text("Status", object -> Json.text(object, "status", "phase")),
                 Column.text("Volume", object -> Json.text(object, "spec", "volumeName")),
-                Column.text("Capacity", object -> Json.text(object, "status", "capacity", "storage")),
-                Column.text("StorageClass", object -> Json.text(object, "spec", "storageClassName")),
+                Column.text(
+                    "Capacity", object -> Json.text(object, "status", "capacity", "storage")),
+                Column.text(
+                    "StorageClass", object -> Json.text(object, "spec", "storageClassName")),
                 Column.AGE)
             .rules(new BuiltInRules.Claims()),
         new Draft("", "v1", "pods", "Pod", "po")
             .subresources("status", "log")
-            .selectable("status.phase", "spec.nodeName", "spec.restartPolicy", "spec.serviceAccountName", "spec.schedulerName", "status.podIP")
+            .selectable(
+                "status.phase",
+                "spec.nodeName",
+                "spec.restartPolicy",
+                "spec.serviceAccountName",
+                "spec.schedulerName",
+                "status.podIP")
             .columns(podColumns())
             .rules(new BuiltInRules.Pods()),
         new Draft("", "v1", "secrets", "Secret")
@@ -146,7 +176,10 @@ final class BuiltIns {
                 Column.AGE)
             .rules(new BuiltInRules.Secrets()),
         new Draft("", "v1", "serviceaccounts", "ServiceAccount", "sa")
-            .columns(Column.NAME, Column.number("Secrets", object -> object.path("secrets").size()), Column.AGE),
+            .columns(
+                Column.NAME,
+                Column.number("Secrets", object -> object.path("secrets").size()),
+                Column.AGE),
         new Draft("", "v1", "services", "Service", "svc")
             .subresources("status")
             .columns(
@@ -159,27 +192,54 @@ final class BuiltIns {
 
   private static List<Draft> other() {
     return List.of(
-        new Draft("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", "crd", "crds")
+        new Draft(
+                "apiextensions.k8s.io",
+                "v1",
+                "customresourcedefinitions",
+                "CustomResourceDefinition",
+                "crd",
+                "crds")
             .clusterScoped()
             .subresources("status")
             .counted()
             .columns(
                 Column.NAME,
-                new Column("Created At", "date", "", "", 0, (object, _) -> object.path("metadata").path("creationTimestamp")))
+                new Column(
+                    "Created At",
+                    "date",
+                    "",
+                    "",
+                    0,
+                    (object, _) -> object.path("metadata").path("creationTimestamp")))
             .rules(new DefinitionRules()),
         new Draft("coordination.k8s.io", "v1", "leases", "Lease")
-            .columns(Column.NAME, Column.text("Holder", object -> Json.text(object, "spec", "holderIdentity")), Column.AGE),
+            .columns(
+                Column.NAME,
+                Column.text("Holder", object -> Json.text(object, "spec", "holderIdentity")),
+                Column.AGE),
         new Draft("events.k8s.io", "v1", "events", "Event", "ev")
             .stored("core/events")
             .columns(eventColumns())
-            .selectable("regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid", "reason", "reportingController", "type")
+            .selectable(
+                "regarding.kind",
+                "regarding.namespace",
+                "regarding.name",
+                "regarding.uid",
+                "reason",
+                "reportingController",
+                "type")
             .rules(new BuiltInRules.NewEvents()));
   }
 
   private static List<Draft> rbac() {
-    var role = Column.text("Role", object -> Json.text(object, "roleRef", "kind") + "/" + Json.text(object, "roleRef", "name"));
+    var role = Column.text(
+        "Role",
+        object ->
+            Json.text(object, "roleRef", "kind") + "/" + Json.text(object, "roleRef", "name"));
     return List.of(
-        new Draft(RBAC, "v1", "clusterroles", "ClusterRole").clusterScoped().columns(Column.NAME, createdAt()),
+        new Draft(RBAC, "v1", "clusterroles", "ClusterRole")
+            .clusterScoped()
+            .columns(Column.NAME, createdAt()),
         new Draft(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding")
             .clusterScoped()
             .columns(Column.NAME, role, Column.AGE)
@@ -191,29 +251,54 @@ final class BuiltIns {
   }
 
   private static Column createdAt() {
-    return new Column("Created At", "date", "", "", 0, (object, _) -> object.path("metadata").path("creationTimestamp"));
+    return new Column(
+        "Created At",
+        "date",
+        "",
+        "",
+        0,
+        (object, _) -> object.path("metadata").path("creationTimestamp"));
   }
 
   private static List<Draft> reviews() {
     var authorization = "authorization.k8s.io";
     var authentication = "authentication.k8s.io";
     return List.of(
-        new Draft(authentication, "v1", "selfsubjectreviews", "SelfSubjectReview").clusterScoped().verbs(CREATE_ONLY),
-        new Draft(authentication, "v1", "tokenreviews", "TokenReview").clusterScoped().verbs(CREATE_ONLY),
-        new Draft(authorization, "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview").verbs(CREATE_ONLY),
-        new Draft(authorization, "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview").clusterScoped().verbs(CREATE_ONLY),
-        new Draft(authorization, "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview").clusterScoped().verbs(CREATE_ONLY),
-        new Draft(authorization, "v1", "subjectaccessreviews", "SubjectAccessReview").clusterScoped().verbs(CREATE_ONLY));
+        new Draft(authentication, "v1", "selfsubjectreviews", "SelfSubjectReview")
+            .clusterScoped()
+            .verbs(CREATE_ONLY),
+        new Draft(authentication, "v1", "tokenreviews", "TokenReview")
+            .clusterScoped()
+            .verbs(CREATE_ONLY),
+        new Draft(authorization, "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview")
+            .verbs(CREATE_ONLY),
+        new Draft(authorization, "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview")
+            .clusterScoped()
+            .verbs(CREATE_ONLY),
+        new Draft(authorization, "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview")
+            .clusterScoped()
+            .verbs(CREATE_ONLY),
+        new Draft(authorization, "v1", "subjectaccessreviews", "SubjectAccessReview")
+            .clusterScoped()
+            .verbs(CREATE_ONLY));
   }
 
   private static Column[] eventColumns() {
     return new Column[] {
-      new Column("Last Seen", "string", "", "", 0, (object, now) -> Json.MAPPER.valueToTree(
-          Ages.since(lastSeen(object), now))),
+      new Column(
+          "Last Seen",
+          "string",
+          "",
+          "",
+          0,
+          (object, now) -> Json.MAPPER.valueToTree(Ages.since(lastSeen(object), now))),
       Column.text("Type", object -> Json.text(object, "type")),
       Column.text("Reason", object -> Json.text(object, "reason")),
       Column.text("Object", BuiltIns::eventObject),
-      Column.text("Message", object -> firstText(Json.text(object, "message"), Json.text(object, "note")).strip()),
+      Column.text(
+          "Message",
+          object ->
+              firstText(Json.text(object, "message"), Json.text(object, "note")).strip()),
       new Column("Name", "string", "name", "", 1, Column.NAME.cell())
     };
   }
@@ -228,7 +313,8 @@ final class BuiltIns {
   }
 
   private static String eventObject(JsonNode event) {
-    var object = event.has("involvedObject") ? event.path("involvedObject") : event.path("regarding");
+    var object =
+        event.has("involvedObject") ? event.path("involvedObject") : event.path("regarding");
     return Json.text(object, "kind").toLowerCase(Locale.ROOT) + "/" + Json.text(object, "name");
   }
 
@@ -249,7 +335,8 @@ final class BuiltIns {
       Column.text("Restarts", object -> Integer.toString(restarts(object))),
       Column.AGE,
       Column.text("IP", object -> orNone(Json.text(object, "status", "podIP"))).wide(),
-      Column.text("Node", object -> orNone(Json.text(object, "spec", "nodeName"))).wide()
+      Column.text("Node", object -> orNone(Json.text(object, "spec", "nodeName")))
+          .wide()
     };
   }
 
@@ -274,7 +361,8 @@ final class BuiltIns {
     var shown = firstText(Json.text(pod, "status", "reason"), Json.text(pod, "status", "phase"));
     for (var status : pod.path("status").path("containerStatuses")) {
       var reason = firstText(
-          Json.text(status, "state", "waiting", "reason"), Json.text(status, "state", "terminated", "reason"));
+          Json.text(status, "state", "waiting", "reason"),
+          Json.text(status, "state", "terminated", "reason"));
       shown = reason.isEmpty() ? shown : reason;
     }
     return Meta.deleting(pod) ? "Terminating" : shown;

@@ -20,18 +20,30 @@ record Column(
     BiFunction<ObjectNode, Instant, JsonNode> cell) {
 
   static final Column NAME = new Column(
-      "Name", "string", "name", "Name must be unique within a namespace.", 0, (object, _) -> TextNode.valueOf(Meta.name(object)));
+      "Name",
+      "string",
+      "name",
+      "Name must be unique within a namespace.",
+      0,
+      (object, _) -> TextNode.valueOf(Meta.name(object)));
 
   static final Column AGE = new Column(
-      "Age", "string", "", "CreationTimestamp of the object.", 0,
-      (object, now) -> TextNode.valueOf(Ages.since(Json.text(object, "metadata", "creationTimestamp"), now)));
+      "Age",
+      "string",
+      "",
+      "CreationTimestamp of the object.",
+      0,
+      (object, now) ->
+          TextNode.valueOf(Ages.since(Json.text(object, "metadata", "creationTimestamp"), now)));
 
   static Column text(String name, Function<ObjectNode, String> value) {
-    return new Column(name, "string", "", "", 0, (object, _) -> TextNode.valueOf(value.apply(object)));
+    return new Column(
+        name, "string", "", "", 0, (object, _) -> TextNode.valueOf(value.apply(object)));
   }
 
   static Column number(String name, Function<ObjectNode, Integer> value) {
-    return new Column(name, "integer", "", "", 0, (object, _) -> Json.MAPPER.valueToTree(value.apply(object)));
+    return new Column(
+        name, "integer", "", "", 0, (object, _) -> Json.MAPPER.valueToTree(value.apply(object)));
   }
 
   Column wide() {

@@ -37,7 +37,9 @@ final class CustomTypes {
     var names = names(spec.path("names"));
     var schema = version.path("schema").path("openAPIV3Schema");
     var selectable = new ArrayList<String>();
-    version.path("selectableFields").forEach(field -> selectable.add(Json.text(field, "jsonPath").substring(1)));
+    version
+        .path("selectableFields")
+        .forEach(field -> selectable.add(Json.text(field, "jsonPath").substring(1)));
     return new ResourceType(
         group,
         Json.text(version, "name"),

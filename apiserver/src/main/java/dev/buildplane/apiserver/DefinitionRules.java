@@ -48,8 +48,14 @@ final class DefinitionRules implements Rules {
     var since = Json.text(object, "metadata", "creationTimestamp");
     if (status.path("conditions").isEmpty()) {
       var conditions = status.putArray("conditions");
-      condition(conditions.addObject(), "NamesAccepted", since, "NoConflicts", "no conflicts found");
-      condition(conditions.addObject(), "Established", since, "InitialNamesAccepted", "the initial names have been accepted");
+      condition(
+          conditions.addObject(), "NamesAccepted", since, "NoConflicts", "no conflicts found");
+      condition(
+          conditions.addObject(),
+          "Established",
+          since,
+          "InitialNamesAccepted",
+          "the initial names have been accepted");
     }
     var stored = new ArrayList<>(Json.strings(status.path("storedVersions")));
     for (var version : object.path("spec").path("versions")) {
@@ -61,7 +67,8 @@ final class DefinitionRules implements Rules {
     status.set("storedVersions", Json.texts(stored));
   }
 
-  private static void condition(ObjectNode condition, String type, String since, String reason, String message) {
+  private static void condition(
+      ObjectNode condition, String type, String since, String reason, String message) {
     condition
         .put("lastTransitionTime", since)
         .put("message", message)
@@ -100,7 +107,8 @@ final class DefinitionRules implements Rules {
   private static void names(ObjectNode object, JsonNode spec, List<FieldError> errors) {
     for (var path : List.of("group", "names.plural", "names.kind", "scope")) {
       if (Json.text(spec, path.split("\\.")).isEmpty()) {
-        errors.add(new FieldError("spec." + path, FieldError.Type.REQUIRED, MissingNode.getInstance(), ""));
+        errors.add(new FieldError(
+            "spec." + path, FieldError.Type.REQUIRED, MissingNode.getInstance(), ""));
       }
     }
     var expected = Json.text(spec, "names", "plural") + "." + Json.text(spec, "group");
@@ -120,7 +128,8 @@ final class DefinitionRules implements Rules {
       var version = versions.path(i);
       var path = "spec.versions[" + i + "]";
       if (!seen.add(Json.text(version, "name"))) {
-        errors.add(new FieldError(path + ".name", FieldError.Type.DUPLICATE, version.path("name"), ""));
+        errors.add(
+            new FieldError(path + ".name", FieldError.Type.DUPLICATE, version.path("name"), ""));
       }
       Naming.label(Json.text(version, "name"), path + ".name").ifPresent(errors::add);
       storage += version.path("storage").asBoolean() ? 1 : 0;
@@ -168,7 +177,10 @@ final class DefinitionRules implements Rules {
       var steps = path.split("\\.");
       if (!Json.text(spec, steps).equals(Json.text(old, steps))) {
         errors.add(new FieldError(
-            "spec." + path, FieldError.Type.INVALID, Json.MAPPER.valueToTree(Json.text(spec, steps)), "field is immutable"));
+            "spec." + path,
+            FieldError.Type.INVALID,
+            Json.MAPPER.valueToTree(Json.text(spec, steps)),
+            "field is immutable"));
       }
     }
   }

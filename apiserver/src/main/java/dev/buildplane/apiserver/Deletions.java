@@ -20,12 +20,18 @@ final class Deletions {
   ///
   /// @param uid only this object; empty for any
   /// @param resourceVersion only in this state; empty for any
-  record Request(String uid, String resourceVersion, String propagation, OptionalInt graceSeconds, boolean dryRun) {
+  record Request(
+      String uid,
+      String resourceVersion,
+      String propagation,
+      OptionalInt graceSeconds,
+      boolean dryRun) {
     static final Request BACKGROUND = new Request("", "", "Background", OptionalInt.empty(), false);
 
     /// @throws ApiProblem 400 or 422 for values that Kubernetes refuses
     static Request of(JsonNode body, Query query) {
-      var propagation = firstText(Json.text(body, "propagationPolicy"), query.text("propagationPolicy"));
+      var propagation =
+          firstText(Json.text(body, "propagationPolicy"), query.text("propagationPolicy"));
       if (propagation.isEmpty()) {
         var orphan = body.path("orphanDependents").asBoolean() || query.flag("orphanDependents");
         propagation = orphan ? "Orphan" : "Background";
@@ -36,7 +42,9 @@ final class Deletions {
       }
       var grace = body.path("gracePeriodSeconds").isNumber()
           ? OptionalInt.of(body.path("gracePeriodSeconds").asInt())
-          : query.number("gracePeriodSeconds").stream().mapToInt(Math::toIntExact).findFirst();
+          : query.number("gracePeriodSeconds").stream()
+              .mapToInt(Math::toIntExact)
+              .findFirst();
       var conditions = body.path("preconditions");
       return new Request(
           Json.text(conditions, "uid"),
@@ -87,7 +95,8 @@ final class Deletions {
       throw ApiProblem.conflict(
           type,
           Meta.name(live),
-          "Precondition failed: UID in precondition: " + request.uid() + ", UID in object meta: " + uid);
+          "Precondition failed: UID in precondition: " + request.uid() + ", UID in object meta: "
+              + uid);
     }
     var version = Meta.resourceVersion(live);
     if (!request.resourceVersion().isEmpty() && !request.resourceVersion().equals(version)) {
@@ -160,7 +169,9 @@ final class Deletions {
     if (!runs) {
       return 0;
     }
-    var own = live.path("spec").path("terminationGracePeriodSeconds").asInt(BuiltInRules.Pods.DEFAULT_GRACE_SECONDS);
+    var own = live.path("spec")
+        .path("terminationGracePeriodSeconds")
+        .asInt(BuiltInRules.Pods.DEFAULT_GRACE_SECONDS);
     return Math.max(0, request.graceSeconds().orElse(own));
   }
 }

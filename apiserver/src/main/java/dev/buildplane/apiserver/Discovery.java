@@ -10,7 +10,8 @@ import java.util.Map;
 /// Tells clients what is served: `/api`, `/apis`, resource lists, and the aggregated form
 /// (`apidiscovery.k8s.io/v2`).
 final class Discovery {
-  static final String AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+  static final String AGGREGATED =
+      "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
   private static final String[] SORTED_VERBS = {
     "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"
   };
@@ -34,12 +35,17 @@ final class Discovery {
   }
 
   static boolean wantsAggregated(String accept) {
-    return Arrays.stream(accept.split(",")).map(String::strip).anyMatch(range -> range.contains("as=APIGroupDiscoveryList") && Arrays.asList(range.split(";")).contains("v=v2"));
+    return Arrays.stream(accept.split(","))
+        .map(String::strip)
+        .anyMatch(range -> range.contains("as=APIGroupDiscoveryList")
+            && Arrays.asList(range.split(";")).contains("v=v2"));
   }
 
   /// `/api` or `/apis` in the aggregated form.
   ObjectNode aggregated(boolean core) {
-    var list = Json.object().put("kind", "APIGroupDiscoveryList").put("apiVersion", "apidiscovery.k8s.io/v2");
+    var list = Json.object()
+        .put("kind", "APIGroupDiscoveryList")
+        .put("apiVersion", "apidiscovery.k8s.io/v2");
     list.putObject("metadata");
     var items = list.putArray("items");
     groups().forEach((group, versions) -> {
@@ -147,7 +153,8 @@ final class Discovery {
     var group = Json.object().put("name", name);
     var list = group.putArray("versions");
     versions.keySet().forEach(version -> version(list.addObject(), name, version));
-    version(group.putObject("preferredVersion"), name, versions.keySet().iterator().next());
+    version(
+        group.putObject("preferredVersion"), name, versions.keySet().iterator().next());
     return group;
   }
 
@@ -169,7 +176,8 @@ final class Discovery {
     for (var type : types) {
       resources.add(resource(type));
       for (var name : type.subresources().stream().sorted().toList()) {
-        var sub = resources.addObject().put("name", type.plural() + "/" + name).put("singularName", "");
+        var sub =
+            resources.addObject().put("name", type.plural() + "/" + name).put("singularName", "");
         sub.put("namespaced", type.namespaced()).put("kind", type.kind());
         sub.set("verbs", Json.texts(subresourceVerbs(name)));
       }

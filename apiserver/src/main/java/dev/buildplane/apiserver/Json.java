@@ -16,8 +16,9 @@ import java.util.List;
 
 /// JSON trees: the few ways this module makes and reads them.
 final class Json {
-  static final JsonMapper MAPPER =
-      JsonMapper.builder().enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS).build();
+  static final JsonMapper MAPPER = JsonMapper.builder()
+      .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
+      .build();
 
   private Json() {}
 

@@ -21,7 +21,8 @@ final class Naming {
   private static final Pattern LABEL = Pattern.compile("[a-z0-9]([-a-z0-9]*[a-z0-9])?");
   private static final Pattern SUBDOMAIN =
       Pattern.compile("[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*");
-  private static final Pattern QUALIFIED = Pattern.compile("([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]");
+  private static final Pattern QUALIFIED =
+      Pattern.compile("([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]");
   private static final Pattern PATH_SEGMENT = Pattern.compile("[^/%]+");
 
   private static final String LABEL_DETAIL =
@@ -47,14 +48,18 @@ final class Naming {
     if (name.length() > MAX_LABEL) {
       return Optional.of(invalid(path, name, "must be no more than 63 characters"));
     }
-    return LABEL.matcher(name).matches() ? Optional.empty() : Optional.of(invalid(path, name, LABEL_DETAIL));
+    return LABEL.matcher(name).matches()
+        ? Optional.empty()
+        : Optional.of(invalid(path, name, LABEL_DETAIL));
   }
 
   static Optional<FieldError> subdomain(String name, String path) {
     if (name.length() > MAX_SUBDOMAIN) {
       return Optional.of(invalid(path, name, "must be no more than 253 characters"));
     }
-    return SUBDOMAIN.matcher(name).matches() ? Optional.empty() : Optional.of(invalid(path, name, SUBDOMAIN_DETAIL));
+    return SUBDOMAIN.matcher(name).matches()
+        ? Optional.empty()
+        : Optional.of(invalid(path, name, SUBDOMAIN_DETAIL));
   }
 
   /// Everything wrong with the `metadata` of an object of that type.
@@ -95,8 +100,9 @@ final class Naming {
       qualified(entry.getKey(), "metadata.labels", errors);
       var value = entry.getValue().asText("");
       if (!entry.getValue().isTextual() && !entry.getValue().isNull()) {
-        throw ApiProblem.badRequest("json: cannot unmarshal a value that is no string into Go struct field "
-            + "ObjectMeta.metadata.labels of type string: " + entry.getKey());
+        throw ApiProblem.badRequest(
+            "json: cannot unmarshal a value that is no string into Go struct field "
+                + "ObjectMeta.metadata.labels of type string: " + entry.getKey());
       }
       if (value.length() > MAX_LABEL) {
         errors.add(invalid("metadata.labels", value, "must be no more than 63 characters"));
@@ -111,8 +117,9 @@ final class Naming {
     for (var entry : annotations.properties()) {
       qualified(entry.getKey().toLowerCase(Locale.ROOT), "metadata.annotations", errors);
       if (!entry.getValue().isTextual() && !entry.getValue().isNull()) {
-        throw ApiProblem.badRequest("json: cannot unmarshal a value that is no string into Go struct field "
-            + "ObjectMeta.metadata.annotations of type string: " + entry.getKey());
+        throw ApiProblem.badRequest(
+            "json: cannot unmarshal a value that is no string into Go struct field "
+                + "ObjectMeta.metadata.annotations of type string: " + entry.getKey());
       }
       size += entry.getKey().length() + (long) entry.getValue().asText("").length();
     }
@@ -140,8 +147,8 @@ final class Naming {
   private static void qualified(String key, String path, List<FieldError> errors) {
     var slash = key.indexOf('/');
     if (slash >= 0) {
-      subdomain(key.substring(0, slash), path).ifPresent(_ -> errors.add(
-          invalid(path, key, "prefix part " + SUBDOMAIN_DETAIL)));
+      subdomain(key.substring(0, slash), path)
+          .ifPresent(_ -> errors.add(invalid(path, key, "prefix part " + SUBDOMAIN_DETAIL)));
     }
     var name = key.substring(slash + 1);
     if (name.isEmpty() || name.length() > MAX_LABEL || !QUALIFIED.matcher(name).matches()) {

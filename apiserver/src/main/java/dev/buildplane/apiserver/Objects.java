@@ -28,7 +28,13 @@ final class Objects {
   ///
   /// @param limit 0 for everything
   record ListRequest(
-      ResourceType type, String namespace, Selector selector, int limit, String continueToken, String resourceVersion, String match) {}
+      ResourceType type,
+      String namespace,
+      Selector selector,
+      int limit,
+      String continueToken,
+      String resourceVersion,
+      String match) {}
 
   /// @param continueToken empty on the last page
   /// @param remaining objects after this page; -1 when not known
@@ -56,7 +62,8 @@ final class Objects {
   ListResult list(ListRequest request) {
     var start = start(request);
     var items = new ArrayList<ObjectNode>();
-    var limit = request.limit() == 0 ? Integer.MAX_VALUE : Math.min(request.limit(), MAX_PAGE_ITEMS);
+    var limit =
+        request.limit() == 0 ? Integer.MAX_VALUE : Math.min(request.limit(), MAX_PAGE_ITEMS);
     var after = start.after();
     var revision = start.revision();
     while (true) {
@@ -102,7 +109,7 @@ final class Objects {
               : "The provided continue parameter is too old to display a consistent list result. You can start a new list"
                   + " without the continue parameter.");
     } catch (StoreProblem.RevisionAhead e) {
-      throw tooLarge(e.getMessage());
+      throw tooLarge(String.valueOf(e.getMessage()));
     }
   }
 
@@ -119,7 +126,9 @@ final class Objects {
     }
   }
 
-  /// @return 0 for the empty text
+  /// The number behind a resource version; 0 for the empty text.
+  ///
+  /// @throws ApiProblem 400 when it is none
   static long revision(String resourceVersion) {
     if (resourceVersion.isEmpty()) {
       return 0;
@@ -132,7 +141,8 @@ final class Objects {
     } catch (NumberFormatException _) {
       // told below, as for negative numbers
     }
-    throw ApiProblem.badRequest("Invalid value: \"" + resourceVersion + "\": invalid resource version");
+    throw ApiProblem.badRequest(
+        "Invalid value: \"" + resourceVersion + "\": invalid resource version");
   }
 
   /// Continue tokens: opaque to clients.
@@ -152,7 +162,8 @@ final class Objects {
       } catch (IllegalArgumentException | JsonProcessingException _) {
         // told below, as for other content
       }
-      throw ApiProblem.badRequest("continue key is not valid: expected the token of an earlier answer");
+      throw ApiProblem.badRequest(
+          "continue key is not valid: expected the token of an earlier answer");
     }
   }
 }

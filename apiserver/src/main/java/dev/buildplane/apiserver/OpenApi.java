@@ -12,7 +12,8 @@ import java.util.TreeMap;
 /// OpenAPI v3 documents, one a group and version: what `kubectl explain` reads, and what tells
 /// `kubectl apply` that the server validates fields and can run dry.
 final class OpenApi {
-  private static final Map<String, String> VERB_BY_METHOD = Map.of("get", "get", "put", "put", "patch", "patch", "delete", "delete");
+  private static final Map<String, String> VERB_BY_METHOD =
+      Map.of("get", "get", "put", "put", "patch", "patch", "delete", "delete");
 
   private final Registry registry;
 
@@ -36,9 +37,10 @@ final class OpenApi {
   ObjectNode index() {
     var index = Json.object();
     var paths = index.putObject("paths");
-    documents().forEach((path, types) -> paths
-        .putObject(path)
-        .put("serverRelativeURL", "/openapi/v3/" + path + "?hash=" + hash(types)));
+    documents()
+        .forEach((path, types) -> paths
+            .putObject(path)
+            .put("serverRelativeURL", "/openapi/v3/" + path + "?hash=" + hash(types)));
     return index;
   }
 
@@ -63,7 +65,9 @@ final class OpenApi {
     document.putObject("info").put("title", "Buildplane").put("version", "v1");
     var paths = document.putObject("paths");
     var schemas = Json.child(document.putObject("components"), "schemas");
-    BuiltInSchemas.shared().properties().forEach(entry -> schemas.set(entry.getKey(), entry.getValue()));
+    BuiltInSchemas.shared()
+        .properties()
+        .forEach(entry -> schemas.set(entry.getKey(), entry.getValue()));
     for (var type : types) {
       schemas.set(schemaName(type), schema(type));
       paths(paths, path, type);
@@ -73,7 +77,8 @@ final class OpenApi {
 
   private static String schemaName(ResourceType type) {
     if (!type.custom()) {
-      return "io.k8s.api." + (type.group().isEmpty() ? "core" : type.group()) + "." + type.version() + "." + type.kind();
+      return "io.k8s.api." + (type.group().isEmpty() ? "core" : type.group()) + "." + type.version()
+          + "." + type.kind();
     }
     var reversed = new ArrayList<>(List.of(type.group().split("\\.")));
     Collections.reverse(reversed);
@@ -93,7 +98,10 @@ final class OpenApi {
   }
 
   private static ObjectNode gvk(ResourceType type) {
-    return Json.object().put("group", type.group()).put("kind", type.kind()).put("version", type.version());
+    return Json.object()
+        .put("group", type.group())
+        .put("kind", type.kind())
+        .put("version", type.version());
   }
 
   private static void paths(ObjectNode paths, String base, ResourceType type) {
@@ -111,7 +119,12 @@ final class OpenApi {
     var one = paths.putObject(collection + "/{name}");
     VERB_BY_METHOD.forEach((method, action) -> one.set(
         method,
-        operation(type, action, method.equals("get") ? Set.of() : Set.of("dryRun", "fieldManager", "fieldValidation"))));
+        operation(
+            type,
+            action,
+            method.equals("get")
+                ? Set.of()
+                : Set.of("dryRun", "fieldManager", "fieldValidation"))));
   }
 
   private static ObjectNode operation(ResourceType type, String action, Set<String> parameters) {
@@ -119,7 +132,11 @@ final class OpenApi {
     operation.set("x-kubernetes-group-version-kind", gvk(type));
     var list = operation.putArray("parameters");
     for (var name : parameters.stream().sorted().toList()) {
-      list.addObject().put("name", name).put("in", "query").putObject("schema").put("type", "string");
+      list.addObject()
+          .put("name", name)
+          .put("in", "query")
+          .putObject("schema")
+          .put("type", "string");
     }
     var reference = Json.object();
     reference.put("$ref", "#/components/schemas/" + schemaName(type));

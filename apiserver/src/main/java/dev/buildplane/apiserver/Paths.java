@@ -12,10 +12,11 @@ import org.jspecify.annotations.Nullable;
 /// The part of Kubernetes' JSONPath that printer columns use: fields, quoted fields, indexes, `[*]`,
 /// and filters `[?(@.field=="value")]` with `==`, `!=` or bare existence.
 final class Paths {
-  private static final Pattern STEP = Pattern.compile("\\G(?:\\.?\\[\\?\\(\\s*@\\.([^=!)\\s]+)\\s*(?:(==|!=)\\s*[\"']?([^\"')]*)[\"']?\\s*)?\\)]"
-      + "|\\.?\\[['\"]([^'\"]+)['\"]]"
-      + "|\\.?\\[(-?\\d+|\\*)]"
-      + "|\\.((?:\\\\.|[^.\\[\\\\])+))");
+  private static final Pattern STEP = Pattern.compile(
+      "\\G(?:\\.?\\[\\?\\(\\s*@\\.([^=!)\\s]+)\\s*(?:(==|!=)\\s*[\"']?([^\"')]*)[\"']?\\s*)?\\)]"
+          + "|\\.?\\[['\"]([^'\"]+)['\"]]"
+          + "|\\.?\\[(-?\\d+|\\*)]"
+          + "|\\.((?:\\\\.|[^.\\[\\\\])+))");
 
   private Paths() {}
 
@@ -27,7 +28,12 @@ final class Paths {
     var matcher = STEP.matcher(text);
     var end = 0;
     while (end < text.length() && matcher.find()) {
-      steps.add(step(matcher.group(1), matcher.group(2), matcher.group(3), firstOf(matcher.group(4), unescape(matcher.group(6))), matcher.group(5)));
+      steps.add(step(
+          matcher.group(1),
+          matcher.group(2),
+          matcher.group(3),
+          firstOf(matcher.group(4), unescape(matcher.group(6))),
+          matcher.group(5)));
       end = matcher.end();
     }
     if (end < text.length()) {
@@ -36,14 +42,14 @@ final class Paths {
     return Optional.of(root -> {
       var found = List.of(root);
       for (var step : steps) {
-        found = found.stream().flatMap(node -> step.apply(node).stream()).collect(Collectors.toList());
+        found =
+            found.stream().flatMap(node -> step.apply(node).stream()).collect(Collectors.toList());
       }
       return found;
     });
   }
 
-  private static @Nullable String firstOf(
-      @Nullable String one, @Nullable String other) {
+  private static @Nullable String firstOf(@Nullable String one, @Nullable String other) {
     return one != null ? one : other;
   }
 
@@ -59,7 +65,9 @@ final class Paths {
       @Nullable String index) {
     if (filter != null) {
       var path = filter.split("\\.");
-      return node -> items(node).stream().filter(item -> passes(item, path, operator, value)).toList();
+      return node -> items(node).stream()
+          .filter(item -> passes(item, path, operator, value))
+          .toList();
     }
     if (field != null) {
       return node -> present(node.path(field));

@@ -41,8 +41,10 @@ final class Preparation {
     switch (options.validation()) {
       case IGNORE -> {}
       case WARN -> faults.forEach(options::warn);
-      case STRICT -> throw ApiProblem.badRequest(type.kind() + " in version \"" + type.version()
-          + "\" cannot be handled as a " + type.kind() + ": strict decoding error: " + String.join(", ", faults));
+      case STRICT ->
+        throw ApiProblem.badRequest(
+            type.kind() + " in version \"" + type.version() + "\" cannot be handled as a "
+                + type.kind() + ": strict decoding error: " + String.join(", ", faults));
     }
   }
 
@@ -54,7 +56,12 @@ final class Preparation {
     if (!Meta.resourceVersion(object).isEmpty()) {
       throw ApiProblem.badRequest("resourceVersion should not be set on objects to be created");
     }
-    metadata.remove(List.of("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"));
+    metadata.remove(List.of(
+        "resourceVersion",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+        "generation"));
     metadata.put("uid", clocked.uid());
     metadata.put("creationTimestamp", Json.time(clocked.now()));
     if (type.counted()) {
@@ -83,7 +90,8 @@ final class Preparation {
   /// @throws ApiProblem 422 with everything that is wrong
   ObjectNode change(Writes.Place place, ObjectNode candidate, ObjectNode live) {
     var type = place.type();
-    var object = place.subresource().isEmpty() ? whole(type, candidate, live) : part(place, candidate, live);
+    var object =
+        place.subresource().isEmpty() ? whole(type, candidate, live) : part(place, candidate, live);
     if (!place.subresource().equals("finalize")) {
       complete(type, object, live);
     }
@@ -97,8 +105,15 @@ final class Preparation {
     var object = candidate.deepCopy();
     var metadata = Meta.of(object);
     for (var field : List.of(
-        "name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
-        "resourceVersion", "generateName")) {
+        "name",
+        "namespace",
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generation",
+        "resourceVersion",
+        "generateName")) {
       Meta.setOrRemove(metadata, field, live.path("metadata").path(field));
     }
     if (type.hasStatus()) {
@@ -112,12 +127,17 @@ final class Preparation {
     var added = new ArrayList<>(Meta.finalizers(object));
     added.removeAll(Meta.finalizers(live));
     if (Meta.deleting(live) && !added.isEmpty()) {
-      var detail = "no new finalizers can be added if the object is being deleted, found new finalizers " + added;
+      var detail =
+          "no new finalizers can be added if the object is being deleted, found new finalizers "
+              + added;
       throw ApiProblem.invalid(
           type,
           Meta.name(live),
           List.of(new FieldError(
-              "metadata.finalizers", FieldError.Type.FORBIDDEN, MissingNode.getInstance(), detail)));
+              "metadata.finalizers",
+              FieldError.Type.FORBIDDEN,
+              MissingNode.getInstance(),
+              detail)));
     }
   }
 
@@ -129,7 +149,8 @@ final class Preparation {
     } else {
       Meta.setOrRemove(object, "status", candidate.path("status"));
     }
-    Meta.setOrRemove(Meta.of(object), "managedFields", candidate.path("metadata").path("managedFields"));
+    Meta.setOrRemove(
+        Meta.of(object), "managedFields", candidate.path("metadata").path("managedFields"));
     return object;
   }
 
@@ -142,7 +163,8 @@ final class Preparation {
 
   /// Whether the last finalizer of an object being deleted has gone.
   static boolean released(ResourceType type, ObjectNode object) {
-    var held = type.kind().equals("Namespace") && !object.path("spec").path("finalizers").isEmpty();
+    var held = type.kind().equals("Namespace")
+        && !object.path("spec").path("finalizers").isEmpty();
     var graceful = object.path("metadata").path("deletionGracePeriodSeconds").asInt(0) > 0;
     return Meta.deleting(object) && Meta.finalizers(object).isEmpty() && !held && !graceful;
   }
@@ -168,15 +190,16 @@ final class Preparation {
     var type = place.type();
     var name = Meta.name(candidate);
     if (!name.isEmpty() && !name.equals(place.name())) {
-      throw ApiProblem.badRequest(
-          "the name of the object (" + name + ") does not match the name on the URL (" + place.name() + ")");
+      throw ApiProblem.badRequest("the name of the object (" + name
+          + ") does not match the name on the URL (" + place.name() + ")");
     }
     var uid = Meta.uid(candidate);
     if (!uid.isEmpty() && !uid.equals(Meta.uid(live))) {
       throw ApiProblem.conflict(
           type,
           place.name(),
-          "Precondition failed: UID in precondition: " + uid + ", UID in object meta: " + Meta.uid(live));
+          "Precondition failed: UID in precondition: " + uid + ", UID in object meta: "
+              + Meta.uid(live));
     }
     var version = Meta.resourceVersion(candidate);
     if (!version.isEmpty() && !version.equals(Meta.resourceVersion(live))) {
@@ -184,8 +207,8 @@ final class Preparation {
     }
   }
 
-  static void requireResourceVersion(ResourceType type, String name) {
-    throw ApiProblem.invalid(
+  static ApiProblem withoutResourceVersion(ResourceType type, String name) {
+    return ApiProblem.invalid(
         type,
         name,
         List.of(new FieldError(

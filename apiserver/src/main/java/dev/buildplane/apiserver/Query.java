@@ -55,8 +55,9 @@ record Query(Map<String, List<String>> values) {
     return switch (text(name)) {
       case "", "true", "1", "True", "TRUE", "t", "T" -> true;
       case "false", "0", "False", "FALSE", "f", "F" -> false;
-      default -> throw ApiProblem.badRequest(
-          "query parameter " + name + ": expected true or false, found '" + text(name) + "'");
+      default ->
+        throw ApiProblem.badRequest(
+            "query parameter " + name + ": expected true or false, found '" + text(name) + "'");
     };
   }
 

@@ -63,7 +63,10 @@ final class Registry {
       custom.put(Meta.name(definition), CustomTypes.of(definition));
       publish();
     } catch (SchemaProblem e) {
-      LOG.error("custom resource definition {} is not served: its stored schema is refused", Meta.name(definition), e);
+      LOG.error(
+          "custom resource definition {} is not served: its stored schema is refused",
+          Meta.name(definition),
+          e);
     }
   }
 

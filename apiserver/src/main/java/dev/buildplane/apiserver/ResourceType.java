@@ -38,7 +38,12 @@ record ResourceType(
 
   /// What a resource is called.
   record Names(
-      String plural, String singular, String kind, String listKind, List<String> shortNames, List<String> categories) {
+      String plural,
+      String singular,
+      String kind,
+      String listKind,
+      List<String> shortNames,
+      List<String> categories) {
     Names {
       shortNames = List.copyOf(shortNames);
       categories = List.copyOf(categories);

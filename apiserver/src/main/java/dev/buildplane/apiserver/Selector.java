@@ -19,7 +19,8 @@ record Selector(boolean all, Predicate<JsonNode> test) {
       Pattern.compile("^(\\S+)\\s+(in|notin)\\s*\\(([^)]*)\\)$");
   private static final Pattern LABEL_KEY = Pattern.compile(
       "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$");
-  private static final Set<String> ALWAYS_SELECTABLE = Set.of("metadata.name", "metadata.namespace");
+  private static final Set<String> ALWAYS_SELECTABLE =
+      Set.of("metadata.name", "metadata.namespace");
   /// Requirements in one selector.
   private static final int MAX_REQUIREMENTS = 100;
 
@@ -39,7 +40,8 @@ record Selector(boolean all, Predicate<JsonNode> test) {
       return ALL;
     }
     if (requirements.size() > MAX_REQUIREMENTS) {
-      throw ApiProblem.badRequest("selector: expected at most " + MAX_REQUIREMENTS + " requirements");
+      throw ApiProblem.badRequest(
+          "selector: expected at most " + MAX_REQUIREMENTS + " requirements");
     }
     return new Selector(false, object -> requirements.stream().allMatch(one -> one.test(object)));
   }
@@ -70,7 +72,9 @@ record Selector(boolean all, Predicate<JsonNode> test) {
     var setBased = SET_BASED.matcher(part);
     if (setBased.matches()) {
       var key = labelKey(setBased.group(1));
-      var values = Stream.of(setBased.group(3).split(",", -1)).map(String::strip).collect(Collectors.toSet());
+      var values = Stream.of(setBased.group(3).split(",", -1))
+          .map(String::strip)
+          .collect(Collectors.toSet());
       return setBased.group(2).equals("in")
           ? object -> values.contains(label(object, key).asText("\0"))
           : object -> !values.contains(label(object, key).asText("\0"));
@@ -97,7 +101,8 @@ record Selector(boolean all, Predicate<JsonNode> test) {
 
   private static String labelKey(String key) {
     if (!LABEL_KEY.matcher(key).matches()) {
-      throw ApiProblem.badRequest("unable to parse requirement: expected a label key, found '" + key + "'");
+      throw ApiProblem.badRequest(
+          "unable to parse requirement: expected a label key, found '" + key + "'");
     }
     return key;
   }
@@ -105,9 +110,11 @@ record Selector(boolean all, Predicate<JsonNode> test) {
   private static Predicate<JsonNode> fieldRequirement(ResourceType type, String part) {
     var comparison = Comparison.parse(part);
     if (comparison == null) {
-      throw ApiProblem.badRequest("invalid field selector: expected key=value, found '" + part + "'");
+      throw ApiProblem.badRequest(
+          "invalid field selector: expected key=value, found '" + part + "'");
     }
-    if (!ALWAYS_SELECTABLE.contains(comparison.key()) && !type.selectable().contains(comparison.key())) {
+    if (!ALWAYS_SELECTABLE.contains(comparison.key())
+        && !type.selectable().contains(comparison.key())) {
       throw ApiProblem.badRequest("field label not supported: " + comparison.key());
     }
     var path = comparison.key().split("\\.");

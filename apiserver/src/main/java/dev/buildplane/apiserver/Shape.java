@@ -13,6 +13,8 @@ sealed interface Shape {
 
   record MetadataOnly() implements Shape {}
 
+  /// Rows of a table.
+  ///
   /// @param include `Metadata`, `Object` or `None`: what comes along with each row
   record Table(String include) implements Shape {}
 
@@ -88,12 +90,16 @@ sealed interface Shape {
       }
     }
     return switch (this) {
-      case Whole() -> collection(type.names().listKind(), type.apiVersion(), metadata, list.items());
-      case MetadataOnly() -> collection(
-          "PartialObjectMetadataList",
-          "meta.k8s.io/v1",
-          metadata,
-          list.items().stream().map(object -> partial(object, "meta.k8s.io/v1")).toList());
+      case Whole() ->
+        collection(type.names().listKind(), type.apiVersion(), metadata, list.items());
+      case MetadataOnly() ->
+        collection(
+            "PartialObjectMetadataList",
+            "meta.k8s.io/v1",
+            metadata,
+            list.items().stream()
+                .map(object -> partial(object, "meta.k8s.io/v1"))
+                .toList());
       case Table(var include) -> {
         var table = table(type, list.items(), include, now);
         table.set("metadata", metadata);

@@ -13,7 +13,12 @@ sealed interface Target {
   /// @param name empty for the collection
   /// @param subresource empty for the object itself
   record Resource(
-      String group, String version, String namespace, String plural, String name, String subresource)
+      String group,
+      String version,
+      String namespace,
+      String plural,
+      String name,
+      String subresource)
       implements Target {}
 
   /// Anything else: discovery, health, OpenAPI, unknown.
@@ -23,6 +28,8 @@ sealed interface Target {
     }
   }
 
+  /// Reads a path.
+  ///
   /// @throws ApiProblem 400 when a segment is not proper percent-encoded UTF-8 or is a dot segment
   static Target parse(String rawPath) {
     var segments = segments(rawPath);
@@ -36,7 +43,8 @@ sealed interface Target {
     return resource(group, version, segments.subList(core ? 2 : 3, segments.size()), segments);
   }
 
-  private static Target resource(String group, String version, List<String> rest, List<String> all) {
+  private static Target resource(
+      String group, String version, List<String> rest, List<String> all) {
     var inNamespace = rest.size() >= 3
         && rest.get(0).equals("namespaces")
         && !(group.isEmpty() && NAMESPACE_SUBRESOURCES.contains(rest.get(2)) && rest.size() == 3);
@@ -60,8 +68,12 @@ sealed interface Target {
         continue;
       }
       var segment = decode(raw);
-      if (segment.equals(".") || segment.equals("..") || segment.indexOf('/') >= 0 || segment.indexOf('\0') >= 0) {
-        throw ApiProblem.badRequest("path: expected no dot segments, encoded slashes or NUL, found '" + raw + "'");
+      if (segment.equals(".")
+          || segment.equals("..")
+          || segment.indexOf('/') >= 0
+          || segment.indexOf('\0') >= 0) {
+        throw ApiProblem.badRequest(
+            "path: expected no dot segments, encoded slashes or NUL, found '" + raw + "'");
       }
       segments.add(segment);
     }

@@ -52,12 +52,15 @@ final class Watching {
       Duration lifetime) {
 
     /// @throws ApiProblem 400 or 422 for combinations that Kubernetes refuses
-    static Request of(ResourceType type, String namespace, Selector selector, Shape shape, Query query) {
+    static Request of(
+        ResourceType type, String namespace, Selector selector, Shape shape, Query query) {
       var revision = Objects.revision(query.text("resourceVersion"));
       var asked = query.flag("sendInitialEvents");
-      if (query.has("sendInitialEvents") && !query.text("resourceVersionMatch").equals("NotOlderThan")) {
-        throw ApiProblem.badRequest("resourceVersionMatch: Forbidden: sendInitialEvents requires setting"
-            + " resourceVersionMatch to NotOlderThan");
+      if (query.has("sendInitialEvents")
+          && !query.text("resourceVersionMatch").equals("NotOlderThan")) {
+        throw ApiProblem.badRequest(
+            "resourceVersionMatch: Forbidden: sendInitialEvents requires setting"
+                + " resourceVersionMatch to NotOlderThan");
       }
       var initial = query.has("sendInitialEvents") ? asked : revision == 0;
       var seconds = query.number("timeoutSeconds").orElse(0);
@@ -65,7 +68,16 @@ final class Watching {
           ? DEFAULT_LIFETIME
           : Duration.ofSeconds(Math.min(seconds, MAX_LIFETIME.toSeconds()));
       var bookmarks = query.flag("allowWatchBookmarks");
-      return new Request(type, namespace, selector, shape, revision, initial, asked && bookmarks, bookmarks, lifetime);
+      return new Request(
+          type,
+          namespace,
+          selector,
+          shape,
+          revision,
+          initial,
+          asked && bookmarks,
+          bookmarks,
+          lifetime);
     }
   }
 
@@ -80,7 +92,10 @@ final class Watching {
   /// Serves the watch until the client goes, its time is over or the server stops.
   void serve(HttpExchange exchange, Request request) throws IOException, InterruptedException {
     if (!permits.tryAcquire()) {
-      throw ApiProblem.of(429, "TooManyRequests", "expected at most " + MAX_WATCHES + " open watches; try again later");
+      throw ApiProblem.of(
+          429,
+          "TooManyRequests",
+          "expected at most " + MAX_WATCHES + " open watches; try again later");
     }
     try {
       if (exchange.webSocketRequested()) {
@@ -93,10 +108,12 @@ final class Watching {
     }
   }
 
-  private void overHttp(HttpExchange exchange, Request request) throws IOException, InterruptedException {
+  private void overHttp(HttpExchange exchange, Request request)
+      throws IOException, InterruptedException {
     try (var watch = begin(request)) {
       exchange.onClose(watch.watch()::close);
-      var headers = Headers.of("content-type", "application/json").with("cache-control", "no-cache, private");
+      var headers =
+          Headers.of("content-type", "application/json").with("cache-control", "no-cache, private");
       try (var out = exchange.respondStreaming(200, headers)) {
         out.flush();
         run(watch, request, lines(out));
@@ -119,7 +136,8 @@ final class Watching {
     };
   }
 
-  private void overWebSocket(HttpExchange exchange, Request request) throws IOException, InterruptedException {
+  private void overWebSocket(HttpExchange exchange, Request request)
+      throws IOException, InterruptedException {
     try (var watch = begin(request);
         var socket = exchange.acceptWebSocket("")) {
       exchange.onClose(watch.watch()::close);
@@ -165,13 +183,16 @@ final class Watching {
     try {
       return new Begun(store.watch(request.type().prefix(request.namespace()), from), initial);
     } catch (StoreProblem.RevisionCompacted e) {
-      throw ApiProblem.expired("too old resource version: " + e.asked() + " (" + e.compacted() + ")");
+      throw ApiProblem.expired(
+          "too old resource version: " + e.asked() + " (" + e.compacted() + ")");
     } catch (StoreProblem.RevisionAhead e) {
-      throw ApiProblem.expired("resource version " + from + " is not of this server, which is at " + e.current());
+      throw ApiProblem.expired(
+          "resource version " + from + " is not of this server, which is at " + e.current());
     }
   }
 
-  private void run(Begun begun, Request request, Sink sink) throws IOException, InterruptedException {
+  private void run(Begun begun, Request request, Sink sink)
+      throws IOException, InterruptedException {
     var start = clocked.now();
     for (var object : begun.initial().items()) {
       sink.send(event(request, "ADDED", object));
@@ -183,7 +204,8 @@ final class Watching {
     try {
       follow(begun.watch(), request, sink, start.plus(request.lifetime()));
     } catch (StoreProblem.RevisionCompacted e) {
-      var gone = ApiProblem.expired("too old resource version: " + e.asked() + " (" + e.compacted() + ")");
+      var gone =
+          ApiProblem.expired("too old resource version: " + e.asked() + " (" + e.compacted() + ")");
       var event = Json.object().put("type", "ERROR");
       event.set("object", gone.status());
       sink.send(event);
@@ -223,7 +245,8 @@ final class Watching {
     var previous = change.previousValue();
     var matches = change.kind() != Change.Kind.DELETED && request.selector().matches(object);
     var matched = change.kind() != Change.Kind.CREATED
-        && (previous == null || request.selector().all()
+        && (previous == null
+            || request.selector().all()
             || request.selector().matches(Codec.decode(type, previous, change.previousRevision())));
     if (matches) {
       sink.send(event(request, matched ? "MODIFIED" : "ADDED", object));
@@ -248,7 +271,8 @@ final class Watching {
     }
     var shaped = switch (request.shape()) {
       case Shape.Whole() -> object;
-      case Shape.MetadataOnly() -> object.put("kind", "PartialObjectMetadata").put("apiVersion", "meta.k8s.io/v1");
+      case Shape.MetadataOnly() ->
+        object.put("kind", "PartialObjectMetadata").put("apiVersion", "meta.k8s.io/v1");
       case Shape.Table _ -> {
         var table = Json.object().put("kind", "Table").put("apiVersion", "meta.k8s.io/v1");
         table.set("metadata", metadata);

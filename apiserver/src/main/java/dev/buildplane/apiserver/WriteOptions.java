@@ -36,22 +36,29 @@ final class WriteOptions {
   static WriteOptions of(Query query, String userAgent) {
     for (var value : query.all("dryRun")) {
       if (!value.equals("All")) {
-        throw ApiProblem.badRequest("dryRun: Unsupported value: \"" + value + "\": supported values: \"All\"");
+        throw ApiProblem.badRequest(
+            "dryRun: Unsupported value: \"" + value + "\": supported values: \"All\"");
       }
     }
     var manager = query.text("fieldManager");
     if (manager.length() > MAX_MANAGER_CHARS) {
-      throw ApiProblem.badRequest("fieldManager: Too long: may not be more than " + MAX_MANAGER_CHARS + " bytes");
+      throw ApiProblem.badRequest(
+          "fieldManager: Too long: may not be more than " + MAX_MANAGER_CHARS + " bytes");
     }
     var validation = switch (query.text("fieldValidation")) {
       case "", "Warn" -> Validation.WARN;
       case "Ignore" -> Validation.IGNORE;
       case "Strict" -> Validation.STRICT;
-      default -> throw ApiProblem.badRequest("fieldValidation: Unsupported value: \"" + query.text("fieldValidation")
-          + "\": supported values: \"Ignore\", \"Strict\", \"Warn\"");
+      default ->
+        throw ApiProblem.badRequest(
+            "fieldValidation: Unsupported value: \"" + query.text("fieldValidation")
+                + "\": supported values: \"Ignore\", \"Strict\", \"Warn\"");
     };
     return new WriteOptions(
-        query.has("dryRun"), manager.isEmpty() ? agentName(userAgent) : manager, validation, query.flag("force"));
+        query.has("dryRun"),
+        manager.isEmpty() ? agentName(userAgent) : manager,
+        validation,
+        query.flag("force"));
   }
 
   /// For the server's own writes.
@@ -62,7 +69,9 @@ final class WriteOptions {
   private static String agentName(String userAgent) {
     var slash = userAgent.indexOf('/');
     var name = slash < 0 ? userAgent : userAgent.substring(0, slash);
-    return name.isBlank() ? "unknown" : name.substring(0, Math.min(name.length(), MAX_MANAGER_CHARS));
+    return name.isBlank()
+        ? "unknown"
+        : name.substring(0, Math.min(name.length(), MAX_MANAGER_CHARS));
   }
 
   boolean dryRun() {

@@ -42,7 +42,12 @@ final class Writes {
   private final Clocked clocked;
   private final Listener listener;
 
-  Writes(ObjectStore store, Objects objects, ResourceType namespaces, Clocked clocked, Listener listener) {
+  Writes(
+      ObjectStore store,
+      Objects objects,
+      ResourceType namespaces,
+      Clocked clocked,
+      Listener listener) {
     this.namespaces = namespaces;
     this.store = store;
     this.objects = objects;
@@ -55,7 +60,8 @@ final class Writes {
     var object = named(type, namespace, body);
     preparation.unknownFields(type, object, options);
     preparation.creation(type, object);
-    var owned = ServerSideApply.update(null, object, writer(type, "", options, Set.of()), type.structure());
+    var owned =
+        ServerSideApply.update(null, object, writer(type, "", options, Set.of()), type.structure());
     return insert(new Place(type, namespace, Meta.name(object), ""), owned, options);
   }
 
@@ -91,7 +97,8 @@ final class Writes {
       throw ApiProblem.forbidden(
           place.type(),
           place.name(),
-          "unable to create new content in namespace " + place.namespace() + " because it is being terminated");
+          "unable to create new content in namespace " + place.namespace()
+              + " because it is being terminated");
     }
   }
 
@@ -125,7 +132,7 @@ final class Writes {
     var type = place.type();
     namespaceOf(type, place.namespace(), body);
     if (type.custom() && Meta.resourceVersion(body).isEmpty()) {
-      Preparation.requireResourceVersion(type, place.name());
+      throw Preparation.withoutResourceVersion(type, place.name());
     }
     preparation.unknownFields(type, body, options);
     return change(place, options, live -> {
@@ -153,7 +160,10 @@ final class Writes {
       Preparation.preconditions(place, candidate, live);
       var prepared = preparation.change(place, candidate, live);
       var owned = ServerSideApply.update(
-          live, prepared, writer(place.type(), place.subresource(), options, resets(place, prepared)), place.type().structure());
+          live,
+          prepared,
+          writer(place.type(), place.subresource(), options, resets(place, prepared)),
+          place.type().structure());
       return store(place, live, owned, options);
     });
   }
@@ -178,7 +188,9 @@ final class Writes {
     for (var attempt = 1; ; attempt++) {
       var live = objects.find(type, place.namespace(), place.name());
       try {
-        return live.isEmpty() ? applyNew(place, applied, options) : new Result(applyOver(place, live.get(), applied, options), false);
+        return live.isEmpty()
+            ? applyNew(place, applied, options)
+            : new Result(applyOver(place, live.get(), applied, options), false);
       } catch (StoreProblem.RevisionConflict _) {
         if (attempt == MAX_ATTEMPTS) {
           throw ApiProblem.modified(type, place.name());
@@ -198,7 +210,11 @@ final class Writes {
     var object = applied.deepCopy();
     namespaceOf(type, place.namespace(), object);
     var outcome = ServerSideApply.apply(
-        null, object, writer(type, "", options, resets(place, object)), options.force(), type.structure());
+        null,
+        object,
+        writer(type, "", options, resets(place, object)),
+        options.force(),
+        type.structure());
     var created = ((Outcome.Applied) outcome).object();
     var managed = created.path("metadata").path("managedFields");
     preparation.creation(type, created);
@@ -213,7 +229,8 @@ final class Writes {
     }
   }
 
-  private ObjectNode applyOver(Place place, ObjectNode live, ObjectNode applied, WriteOptions options) {
+  private ObjectNode applyOver(
+      Place place, ObjectNode live, ObjectNode applied, WriteOptions options) {
     var type = place.type();
     Preparation.preconditions(place, applied, live);
     var object = applied.deepCopy();
@@ -221,13 +238,18 @@ final class Writes {
     Meta.of(object).remove("resourceVersion");
     Meta.of(object).remove("uid");
     var outcome = ServerSideApply.apply(
-        live, object, writer(type, place.subresource(), options, resets(place, object, live)), options.force(), type.structure());
+        live,
+        object,
+        writer(type, place.subresource(), options, resets(place, object, live)),
+        options.force(),
+        type.structure());
     return switch (outcome) {
-      case Outcome.Conflicted conflicted -> throw ApiProblem.applyConflict(
-          conflicted.message(),
-          conflicted.conflicts().stream()
-              .map(conflict -> new String[] {conflict.cause(), conflict.field()})
-              .toList());
+      case Outcome.Conflicted conflicted ->
+        throw ApiProblem.applyConflict(
+            conflicted.message(),
+            conflicted.conflicts().stream()
+                .map(conflict -> new String[] {conflict.cause(), conflict.field()})
+                .toList());
       case Outcome.Applied(var merged, var changed) -> {
         if (!changed) {
           yield live;
@@ -240,7 +262,8 @@ final class Writes {
     };
   }
 
-  private ObjectNode store(Place place, ObjectNode live, ObjectNode prepared, WriteOptions options) {
+  private ObjectNode store(
+      Place place, ObjectNode live, ObjectNode prepared, WriteOptions options) {
     var type = place.type();
     var expected = Long.parseLong(Meta.resourceVersion(live));
     Meta.of(prepared).put("resourceVersion", Meta.resourceVersion(live));
