@@ -81,8 +81,10 @@ public final class CelProgram {
       case OVERLOAD_NOT_FOUND ->
         text.replaceFirst("^No matching overload for function '(.*?)'.*", "no such overload: $1");
       case INTERNAL_ERROR -> withCause(text, e);
-      case ATTRIBUTE_NOT_FOUND,
-          DUPLICATE_ATTRIBUTE,
+      // an index gives the bare key, a selection a sentence
+      case ATTRIBUTE_NOT_FOUND ->
+        text.startsWith("Error resolving") ? text : "no such key: " + text;
+      case DUPLICATE_ATTRIBUTE,
           INVALID_ARGUMENT,
           AMBIGUOUS_OVERLOAD,
           TYPE_NOT_FOUND,
