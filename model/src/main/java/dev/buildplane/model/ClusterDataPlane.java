@@ -1,0 +1,9 @@
+package dev.buildplane.model;
+
+import io.fabric8.kubernetes.model.annotation.Group;
+import io.fabric8.kubernetes.model.annotation.Version;
+
+/// A cluster that runs deployed components of every namespace.
+@Group(Api.GROUP)
+@Version(Api.VERSION)
+public final class ClusterDataPlane extends Plane {}
