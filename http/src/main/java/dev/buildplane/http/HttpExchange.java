@@ -34,6 +34,11 @@ public interface HttpExchange {
   /// `X-Request-ID` of the caller when it is 1 to 128 visible ASCII characters, else a fresh one.
   String requestId();
 
+  /// Who the route's policy found the caller to be; [Principal#ANONYMOUS] for public routes.
+  default Principal principal() {
+    return Principal.ANONYMOUS;
+  }
+
   /// The body, blocking; reading slowly holds the sender back. Throws [HttpProblem] 413 past the
   /// route's bound.
   InputStream body();

@@ -1,0 +1,86 @@
+package dev.buildplane.http;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.EventLoop;
+import java.util.function.Consumer;
+
+/// One request and its answer for handlers that live on event loops; the same over HTTP/1.1 and HTTP/2.
+///
+/// All methods but [#eventLoop], [#head] and [#principal] are called on [#eventLoop] only.
+public interface AsyncExchange {
+  /// Takes the request body, piece by piece, one per [AsyncExchange#demand].
+  interface BodyReader {
+    /// One piece; the receiver owns it and releases it.
+    void onContent(ByteBuf piece);
+
+    /// The body is complete. Needs no demand. Also called at once for requests without a body.
+    void onEnd(Headers trailers);
+
+    /// The body went past the route's bound or the caller stopped sending: nothing more follows. Answer with it, or
+    /// abort if the answer has begun.
+    void onFailure(HttpProblem problem);
+  }
+
+  RequestHead head();
+
+  /// Who the route's policy found the caller to be.
+  Principal principal();
+
+  EventLoop eventLoop();
+
+  /// Sets who takes the body. Call it once, before the first [#demand].
+  void receive(BodyReader reader);
+
+  /// Asks for one more piece of the body; at most one [BodyReader#onContent] follows per call.
+  void demand();
+
+  /// The head of the answer. Without `content-length` the body is streamed until [#end]. Hop-by-hop headers are the
+  /// server's own business and dropped.
+  void sendHead(int status, Headers headers);
+
+  /// Queues a piece of the answer's body and takes ownership of it; [#flush] puts it on the wire. The future completes
+  /// when it is there.
+  ChannelFuture send(ByteBuf piece);
+
+  void flush();
+
+  /// Whether more can be queued without piling up; see [#onWritable].
+  boolean isWritable();
+
+  /// Sets what runs each time the exchange becomes writable again.
+  void onWritable(Runnable action);
+
+  /// Ends the answer and flushes.
+  void end(Headers trailers);
+
+  /// A whole answer in one call.
+  void respond(int status, Headers headers, byte[] body);
+
+  /// Answers with an error in the server's format; resets the stream when the answer's head has gone out already.
+  void fail(HttpProblem problem);
+
+  /// Cuts the exchange so that the caller cannot take a part for the whole: RST_STREAM, or closing the connection.
+  void abort();
+
+  /// Answers 101 to an HTTP/1.1 upgrade request whose body has ended. From then on [BodyReader] gets, and [#send]
+  /// puts, raw bytes; [#end] closes.
+  ///
+  /// @throws IllegalStateException for anything but a complete HTTP/1.1 upgrade request that has no answer yet
+  void switchProtocols(Headers headers);
+
+  /// As [#switchProtocols], but hands over the connection itself: once 101 is on the wire `taker` gets the channel with nothing
+  /// but TLS in its pipeline (and bytes the caller sent early are replayed into what `taker` adds). `onClose` actions have
+  /// run by then. autoRead is off: the taker turns it on.
+  void takeOver(Headers headers, Consumer<Channel> taker);
+
+  /// Runs `action` once, when the exchange is over for whatever reason; at once if it is over.
+  void onClose(Runnable action);
+
+  /// Whether the head of the answer has been sent.
+  boolean answered();
+
+  /// Whether the exchange is over.
+  boolean closed();
+}

@@ -1,0 +1,332 @@
+package dev.buildplane.http;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.codec.http.HttpContent;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.util.ReferenceCountUtil;
+import java.util.ArrayDeque;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The end of the pipeline of one HTTP/1.1 connection or one HTTP/2 stream: one request at a time, body handed out as it is
+/// asked for, nothing read ahead but what the decoder had at hand. Runs on the channel's event loop; autoRead is off.
+///
+/// While an answer is being made it keeps one read outstanding, so that a caller's leaving is noticed at once; a
+/// pipelined request seen that way waits in `inbound`, and nothing more is read behind it.
+final class ExchangeHandler extends ChannelInboundHandlerAdapter {
+  private static final Logger log = LoggerFactory.getLogger(ExchangeHandler.class);
+
+  /// Time an unread rest of a body is taken in after the answer, before the connection is closed.
+  private static final long DISCARD_SECONDS = 5;
+
+  private final ServerCore core;
+  private final boolean http2;
+  private final @Nullable HeaderDeadline deadline;
+  private final ArrayDeque<Object> inbound = new ArrayDeque<>();
+  private @Nullable ChannelHandlerContext ctx;
+  private @Nullable NettyExchange current;
+  private @Nullable Future<?> watchdog;
+  private @Nullable Future<?> discardDeadline;
+  private @Nullable Consumer<ExchangeHandler> handedOver;
+  private boolean readPending;
+  private boolean pumping;
+  private boolean raw;
+  private boolean stopping;
+  private long restingSinceNanos = System.nanoTime();
+
+  ExchangeHandler(ServerCore core, boolean http2, @Nullable HeaderDeadline deadline) {
+    this.core = core;
+    this.http2 = http2;
+    this.deadline = deadline;
+  }
+
+  @Override
+  public void handlerAdded(ChannelHandlerContext context) {
+    ctx = context;
+    long period = Math.max(1, core.limits().idle().toMillis() / 2);
+    watchdog = context
+        .executor()
+        .scheduleWithFixedDelay(this::checkIdle, period, period, TimeUnit.MILLISECONDS);
+    if (context.channel().isActive()) {
+      context.executor().execute(this::pump);
+    }
+  }
+
+  @Override
+  public void handlerRemoved(ChannelHandlerContext context) {
+    cancelTimers();
+  }
+
+  @Override
+  public void channelActive(ChannelHandlerContext context) {
+    pump();
+    context.fireChannelActive();
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext context, Object msg) {
+    if (msg instanceof HttpContent || msg instanceof HttpRequest || msg instanceof ByteBuf) {
+      inbound.add(msg);
+      pump();
+    } else {
+      ReferenceCountUtil.release(msg);
+    }
+  }
+
+  @Override
+  public void channelReadComplete(ChannelHandlerContext context) {
+    readPending = false;
+    pump();
+  }
+
+  @Override
+  public void channelWritabilityChanged(ChannelHandlerContext context) {
+    if (current != null && context.channel().isWritable()) {
+      current.becameWritable();
+    }
+    context.fireChannelWritabilityChanged();
+  }
+
+  @Override
+  public void userEventTriggered(ChannelHandlerContext context, Object event) {
+    if (event == HeaderDeadline.EXPIRED && current == null) {
+      NettyExchange.refuse(
+          this,
+          new HttpProblem(
+              408,
+              "no complete request head within " + core.limits().headerRead().toSeconds() + " s"));
+    }
+    context.fireUserEventTriggered(event);
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext context) {
+    cancelTimers();
+    var exchange = current;
+    current = null;
+    if (exchange != null) {
+      exchange.over();
+    }
+    releaseInbound();
+    context.fireChannelInactive();
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+    log.debug(
+        "{}: connection of {} failed",
+        core.settings().name(),
+        context.channel().remoteAddress(),
+        cause);
+    context.close();
+  }
+
+  ChannelHandlerContext context() {
+    if (ctx == null) {
+      throw new IllegalStateException("handler is not in a pipeline yet");
+    }
+    return ctx;
+  }
+
+  ServerCore core() {
+    return core;
+  }
+
+  boolean http2() {
+    return http2;
+  }
+
+  boolean stopping() {
+    return stopping;
+  }
+
+  /// Ends the connection after the request in hand; at once when there is none.
+  void stop() {
+    stopping = true;
+    if (!http2 && current == null) {
+      context().close();
+    }
+  }
+
+  /// Gives out what is there, or reads, as far as the current exchange wants it.
+  void pump() {
+    if (pumping) {
+      return;
+    }
+    pumping = true;
+    try {
+      while (step()) {
+        // one message per step
+      }
+    } finally {
+      pumping = false;
+    }
+  }
+
+  /// @return whether to go on
+  private boolean step() {
+    if (handedOver != null) {
+      return false;
+    }
+    var exchange = current;
+    var next = inbound.peek();
+    if (next == null) {
+      if (exchange == null || exchange.wantsMore() || exchange.requestEnded()) {
+        read();
+      }
+      return false;
+    }
+    if (exchange == null) {
+      inbound.poll();
+      begin(next);
+      return true;
+    }
+    if (exchange.requestEnded() && !raw) {
+      return false;
+    }
+    boolean bare = next instanceof LastHttpContent last && !last.content().isReadable();
+    if (!exchange.wantsMore() && !bare) {
+      return false;
+    }
+    inbound.poll();
+    exchange.take(next);
+    return true;
+  }
+
+  private void read() {
+    if (!readPending && context().channel().isActive()) {
+      readPending = true;
+      context().read();
+    }
+  }
+
+  private void begin(Object message) {
+    if (!(message instanceof HttpRequest request)) {
+      ReferenceCountUtil.release(message); // the rest of a request that was refused
+      return;
+    }
+    if (deadline != null) {
+      deadline.headComplete();
+    }
+    var exchange = new NettyExchange(this, request);
+    current = exchange;
+    if (message instanceof HttpContent content) {
+      // HTTP/2 gives a request without a body as one message.
+      exchange.take(content);
+    }
+    exchange.dispatch();
+  }
+
+  /// The exchange has been answered and is over; the connection may take the next one.
+  void finished(NettyExchange exchange, boolean reusable) {
+    if (current != exchange) {
+      return;
+    }
+    if (http2) {
+      return; // the stream closes by itself once both directions have ended
+    }
+    if (!exchange.requestEnded() && !exchange.continueUnsent()) {
+      discardRest();
+      return;
+    }
+    if (!reusable || stopping) {
+      context().close();
+      return;
+    }
+    next();
+  }
+
+  /// The rest of a discarded body is in.
+  void discarded(boolean reusable) {
+    if (discardDeadline != null) {
+      discardDeadline.cancel(false);
+      discardDeadline = null;
+    }
+    if (reusable && !stopping) {
+      next();
+    } else {
+      context().close();
+    }
+  }
+
+  private void next() {
+    current = null;
+    restingSinceNanos = System.nanoTime();
+    if (deadline != null) {
+      deadline.awaitHead();
+    }
+    // Not straight from here: a pipeline of many small requests must not grow the stack.
+    context().executor().execute(this::pump);
+  }
+
+  private void discardRest() {
+    discardDeadline =
+        context().executor().schedule(() -> context().close(), DISCARD_SECONDS, TimeUnit.SECONDS);
+    pump();
+  }
+
+  /// From now on bytes, not messages, pass: the HTTP codec leaves the pipeline.
+  void becomeRaw() {
+    raw = true;
+    removeCodec();
+    pump();
+  }
+
+  /// Leaves the pipeline to someone else.
+  void handOver(Consumer<io.netty.channel.Channel> taker) {
+    var context = context();
+    var channel = context.channel();
+    handedOver = _ -> {};
+    current = null;
+    removeCodec();
+    context.pipeline().remove(this);
+    taker.accept(channel);
+    for (var early = inbound.poll(); early != null; early = inbound.poll()) {
+      channel.pipeline().fireChannelRead(early);
+    }
+    channel.pipeline().fireChannelReadComplete();
+  }
+
+  private void removeCodec() {
+    var pipeline = context().pipeline();
+    if (pipeline.get(HeaderDeadline.class) != null) {
+      pipeline.remove(HeaderDeadline.class);
+    }
+    pipeline.remove(io.netty.handler.codec.http.HttpResponseEncoder.class);
+    // Last: what it holds undecoded comes to us as bytes.
+    pipeline.remove(StrictRequestDecoder.class);
+  }
+
+  private void checkIdle() {
+    long limit = core.limits().idle().toNanos();
+    long now = System.nanoTime();
+    var exchange = current;
+    if (exchange != null) {
+      exchange.checkStalled(now, limit);
+    } else if (now - restingSinceNanos > limit) {
+      context().close();
+    }
+  }
+
+  private void cancelTimers() {
+    if (watchdog != null) {
+      watchdog.cancel(false);
+    }
+    if (discardDeadline != null) {
+      discardDeadline.cancel(false);
+    }
+  }
+
+  private void releaseInbound() {
+    for (var message = inbound.poll(); message != null; message = inbound.poll()) {
+      ReferenceCountUtil.release(message);
+    }
+  }
+}

@@ -1,0 +1,108 @@
+package dev.buildplane.http;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInitializer;
+import io.netty.handler.codec.http.HttpResponseEncoder;
+import io.netty.handler.codec.http2.DefaultHttp2LocalFlowController;
+import io.netty.handler.codec.http2.Http2FrameCodecBuilder;
+import io.netty.handler.codec.http2.Http2MultiplexHandler;
+import io.netty.handler.codec.http2.Http2Settings;
+import io.netty.handler.codec.http2.Http2StreamFrameToHttpObjectCodec;
+import io.netty.handler.ssl.ApplicationProtocolNames;
+import io.netty.handler.ssl.ApplicationProtocolNegotiationHandler;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// How the pipelines of a server are made: read top to bottom.
+final class Pipelines {
+  private static final Logger log = LoggerFactory.getLogger(Pipelines.class);
+
+  /// Half of the window used up sends an update (Netty's own default).
+  private static final float WINDOW_UPDATE_RATIO = 0.5f;
+
+  private Pipelines() {}
+
+  static void assemble(Channel channel, ServerCore core) {
+    var identity = core.settings().tls();
+    if (identity.isEmpty()) {
+      http1(channel, core);
+      return;
+    }
+    var ssl = identity.get().context().newHandler(channel.alloc());
+    ssl.setHandshakeTimeoutMillis(core.limits().tlsHandshake().toMillis());
+    channel.pipeline().addLast(ssl).addLast(new ByProtocol(core));
+  }
+
+  private static void http1(Channel channel, ServerCore core) {
+    channel.config().setAutoRead(false);
+    var deadline = new HeaderDeadline(core.limits().headerRead());
+    channel
+        .pipeline()
+        .addLast(deadline)
+        .addLast(new StrictRequestDecoder(core.limits()))
+        .addLast(new HttpResponseEncoder())
+        .addLast(new ExchangeHandler(core, false, deadline));
+  }
+
+  private static void http2(Channel channel, ServerCore core) {
+    var limits = core.limits();
+    var codec = Http2FrameCodecBuilder.forServer()
+        .initialSettings(Http2Settings.defaultSettings()
+            .maxConcurrentStreams(limits.streamsPerConnection())
+            .initialWindowSize(limits.streamWindowBytes())
+            .maxHeaderListSize(limits.headerBytes()))
+        .decoderEnforceMaxRstFramesPerWindow(
+            limits.resetsPerWindow(), Math.toIntExact(limits.resetWindow().toSeconds()))
+        .gracefulShutdownTimeoutMillis(limits.drain().toMillis())
+        .build();
+    var connection = codec.connection();
+    // Refilled at once: streams that nobody reads must not use up the window of all others.
+    connection
+        .local()
+        .flowController(new DefaultHttp2LocalFlowController(connection, WINDOW_UPDATE_RATIO, true));
+    channel
+        .pipeline()
+        .addLast(codec)
+        .addLast(new Http2MultiplexHandler(new ChannelInitializer<Channel>() {
+          @Override
+          protected void initChannel(Channel stream) {
+            stream.config().setAutoRead(false);
+            stream
+                .pipeline()
+                .addLast(new Http2StreamFrameToHttpObjectCodec(true))
+                .addLast(new ExchangeHandler(core, true, null));
+          }
+        }))
+        .addLast(new Http2Guard(codec, limits));
+  }
+
+  /// Chooses by ALPN once the handshake is over.
+  private static final class ByProtocol extends ApplicationProtocolNegotiationHandler {
+    private final ServerCore core;
+
+    ByProtocol(ServerCore core) {
+      super(ApplicationProtocolNames.HTTP_1_1);
+      this.core = core;
+    }
+
+    @Override
+    protected void configurePipeline(ChannelHandlerContext ctx, String protocol) {
+      if (protocol.equals(ApplicationProtocolNames.HTTP_2)) {
+        http2(ctx.channel(), core);
+      } else {
+        http1(ctx.channel(), core);
+      }
+    }
+
+    @Override
+    protected void handshakeFailure(ChannelHandlerContext ctx, Throwable cause) {
+      log.debug(
+          "{}: TLS handshake with {} failed",
+          core.settings().name(),
+          ctx.channel().remoteAddress(),
+          cause);
+      ctx.close();
+    }
+  }
+}

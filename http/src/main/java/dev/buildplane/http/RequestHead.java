@@ -1,0 +1,44 @@
+package dev.buildplane.http;
+
+import java.net.SocketAddress;
+import java.security.cert.X509Certificate;
+import java.util.List;
+
+/// What is known of a request once its head is in.
+///
+/// @param method upper case token, for example `GET`
+/// @param rawPath as it came, percent-encoded, without the query; starts with `/`, has no dot segments, back-slash
+///   or NUL in plain or encoded form (such requests were answered 400)
+/// @param rawQuery as it came, without `?`; empty when there was none
+/// @param authority `:authority` or `Host`; empty when HTTP/1.0 sent none
+/// @param peerCertificates what the caller presented in TLS, leaf first; **not verified** beyond possession of the key
+/// @param requestId the caller's `X-Request-ID` when it is 1 to 128 visible ASCII characters, else a fresh one
+/// @param protocol `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`
+public record RequestHead(
+    String method,
+    String rawPath,
+    String rawQuery,
+    String authority,
+    Headers headers,
+    SocketAddress remoteAddress,
+    List<X509Certificate> peerCertificates,
+    String requestId,
+    String protocol) {
+  public RequestHead {
+    peerCertificates = List.copyOf(peerCertificates);
+  }
+
+  /// Whether the caller asks to leave HTTP after this request: `Connection: upgrade` and an `Upgrade` header (HTTP/1.1).
+  public boolean upgradeRequested() {
+    return protocol.equals("HTTP/1.1")
+        && headers.first("upgrade").isPresent()
+        && headerHasToken("connection", "upgrade");
+  }
+
+  /// Whether a comma-separated header holds `token`, without regard to case.
+  public boolean headerHasToken(String name, String token) {
+    return headers.all(name).stream()
+        .flatMap(value -> List.of(value.split(",", -1)).stream())
+        .anyMatch(part -> part.strip().equalsIgnoreCase(token));
+  }
+}

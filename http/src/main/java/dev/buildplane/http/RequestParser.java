@@ -1,0 +1,135 @@
+package dev.buildplane.http;
+
+import io.netty.channel.Channel;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.netty.handler.ssl.SslHandler;
+import java.security.cert.Certificate;
+import java.security.cert.X509Certificate;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
+import javax.net.ssl.SSLPeerUnverifiedException;
+
+/// From Netty's request to ours, refusing what is malformed.
+final class RequestParser {
+  private static final int MAX_REQUEST_ID_CHARS = 128;
+
+  private RequestParser() {}
+
+  /// @throws HttpProblem 400, 414, 417, 431 or 505
+  static RequestHead parse(HttpRequest request, Channel channel, boolean http2, HttpLimits limits) {
+    checkDecoded(request);
+    var headers = headersOf(request, limits);
+    var protocol = http2 ? "HTTP/2" : protocolOf(request);
+    var target = RequestTarget.parse(request.uri());
+    checkExpectation(headers);
+    return new RequestHead(
+        request.method().name(),
+        target.rawPath(),
+        target.rawQuery(),
+        authorityOf(headers, protocol),
+        headers,
+        connectionOf(channel).remoteAddress(),
+        peerCertificates(connectionOf(channel)),
+        requestIdOf(headers),
+        protocol);
+  }
+
+  private static void checkDecoded(HttpRequest request) {
+    if (request.decoderResult().isSuccess()) {
+      return;
+    }
+    throw switch (request.decoderResult().cause()) {
+      case TooLongHttpLineException _ ->
+        new HttpProblem(414, "request line: longer than this server accepts");
+      case TooLongHttpHeaderException _ ->
+        new HttpProblem(431, "request headers: more bytes than this server accepts");
+      case Throwable cause -> new HttpProblem(400, "malformed request: " + cause.getMessage());
+    };
+  }
+
+  private static Headers headersOf(HttpRequest request, HttpLimits limits) {
+    if (request.headers().size() > limits.headerLines()) {
+      throw new HttpProblem(
+          431,
+          "request headers: expected at most " + limits.headerLines() + " lines, found "
+              + request.headers().size());
+    }
+    var fields = new ArrayList<Headers.Field>(request.headers().size());
+    for (Map.Entry<String, String> entry : request.headers()) {
+      // The HTTP/2 translation adds these for its own use; a caller has no business with them.
+      if (!entry.getKey().toLowerCase(Locale.ROOT).startsWith("x-http2-")) {
+        fields.add(new Headers.Field(entry.getKey(), entry.getValue()));
+      }
+    }
+    return new Headers(fields);
+  }
+
+  private static String protocolOf(HttpRequest request) {
+    if (request.protocolVersion().equals(HttpVersion.HTTP_1_1)) {
+      return "HTTP/1.1";
+    }
+    if (request.protocolVersion().equals(HttpVersion.HTTP_1_0)) {
+      return "HTTP/1.0";
+    }
+    throw new HttpProblem(
+        505, "protocol version: expected HTTP/1.1 or HTTP/2, found " + request.protocolVersion());
+  }
+
+  private static String authorityOf(Headers headers, String protocol) {
+    var hosts = headers.all("host");
+    if (hosts.size() > 1 || (hosts.isEmpty() && protocol.equals("HTTP/1.1"))) {
+      throw new HttpProblem(400, "host header: expected exactly one, found " + hosts.size());
+    }
+    return hosts.isEmpty() ? "" : hosts.getFirst();
+  }
+
+  private static void checkExpectation(Headers headers) {
+    for (var value : headers.all("expect")) {
+      if (!value.equalsIgnoreCase("100-continue")) {
+        throw new HttpProblem(
+            417, "expect header: only '100-continue' is known, found '" + value + "'");
+      }
+    }
+  }
+
+  private static String requestIdOf(Headers headers) {
+    var given = headers.first("x-request-id").orElse("");
+    if (!given.isEmpty()
+        && given.length() <= MAX_REQUEST_ID_CHARS
+        && given.chars().allMatch(c -> c > ' ' && c < 0x7f)) {
+      return given;
+    }
+    return String.format(Locale.ROOT, "%016x", ThreadLocalRandom.current().nextLong());
+  }
+
+  /// The connection below an HTTP/2 stream, or the channel itself.
+  static Channel connectionOf(Channel channel) {
+    return channel instanceof io.netty.handler.codec.http2.Http2StreamChannel
+        ? channel.parent()
+        : channel;
+  }
+
+  private static List<X509Certificate> peerCertificates(Channel connection) {
+    var ssl = connection.pipeline().get(SslHandler.class);
+    if (ssl == null) {
+      return List.of();
+    }
+    try {
+      var chain = new ArrayList<X509Certificate>();
+      for (Certificate certificate : ssl.engine().getSession().getPeerCertificates()) {
+        if (certificate instanceof X509Certificate x509) {
+          chain.add(x509);
+        }
+      }
+      return chain;
+    } catch (SSLPeerUnverifiedException e) {
+      return List.of(); // the caller showed none
+    }
+  }
+}
