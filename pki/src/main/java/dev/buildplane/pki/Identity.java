@@ -113,7 +113,7 @@ public record Identity(List<X509Certificate> chain, PrivateKey key) {
     try (var parser = new PEMParser(new StringReader(pem))) {
       for (var next = parser.readObject(); next != null; next = parser.readObject()) {
         if (next instanceof PEMKeyPair pair) {
-          return new JcaPEMKeyConverter().getKeyPair(pair).getPrivate();
+          return new JcaPEMKeyConverter().getPrivateKey(pair.getPrivateKeyInfo());
         }
       }
     }

@@ -1,0 +1,155 @@
+package dev.buildplane.pki;
+
+import java.math.BigInteger;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
+import java.security.cert.X509Certificate;
+import java.security.spec.ECGenParameterSpec;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Date;
+import java.util.List;
+import org.bouncycastle.asn1.x500.X500Name;
+import org.bouncycastle.asn1.x509.BasicConstraints;
+import org.bouncycastle.asn1.x509.ExtendedKeyUsage;
+import org.bouncycastle.asn1.x509.Extension;
+import org.bouncycastle.asn1.x509.KeyPurposeId;
+import org.bouncycastle.cert.X509v1CertificateBuilder;
+import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
+import org.bouncycastle.cert.jcajce.JcaX509v1CertificateBuilder;
+import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
+import org.bouncycastle.operator.ContentSigner;
+import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
+
+/// Certificates of every shape, good and bad, that [CertificateAuthority] would never issue.
+final class Forge {
+  static final Instant NOW = Instant.parse("2026-06-01T12:00:00Z");
+
+  /// A certificate with the key that signs below it.
+  record Made(X509Certificate certificate, KeyPair keys) {}
+
+  private String subject = "CN=x";
+  private Instant notBefore = NOW.minus(Duration.ofDays(1));
+  private Instant notAfter = NOW.plus(Duration.ofDays(30));
+  private Integer pathLength =
+      -2; // -2: no basic constraints; -1: end entity; others: CA with that length
+  private final List<KeyPurposeId> usages = new ArrayList<>();
+  private boolean rsa;
+  private boolean version1;
+  private KeyPair reuse;
+
+  static Forge named(String name) {
+    var forge = new Forge();
+    forge.subject = "CN=" + name;
+    return forge;
+  }
+
+  Forge ca() {
+    return pathLength(Integer.MAX_VALUE);
+  }
+
+  Forge pathLength(int length) {
+    pathLength = length;
+    return this;
+  }
+
+  Forge endEntity() {
+    pathLength = -1;
+    return this;
+  }
+
+  Forge usage(KeyPurposeId... purposes) {
+    usages.addAll(List.of(purposes));
+    return this;
+  }
+
+  Forge client() {
+    return endEntity().usage(KeyPurposeId.id_kp_clientAuth);
+  }
+
+  Forge valid(Duration fromNow, Duration untilNow) {
+    notBefore = NOW.plus(fromNow);
+    notAfter = NOW.plus(untilNow);
+    return this;
+  }
+
+  Forge expired() {
+    return valid(Duration.ofDays(-10), Duration.ofSeconds(-1));
+  }
+
+  Forge notYet() {
+    return valid(Duration.ofSeconds(1), Duration.ofDays(10));
+  }
+
+  Forge rsa() {
+    rsa = true;
+    return this;
+  }
+
+  Forge version1() {
+    version1 = true;
+    return this;
+  }
+
+  Forge withKeysOf(Made other) {
+    reuse = other.keys();
+    return this;
+  }
+
+  Made selfSigned() throws Exception {
+    var keys = keys();
+    return new Made(make(new X500Name(subject), keys, keys), keys);
+  }
+
+  Made by(Made issuer) throws Exception {
+    var keys = keys();
+    var name =
+        X500Name.getInstance(issuer.certificate().getSubjectX500Principal().getEncoded());
+    return new Made(make(name, issuer.keys(), keys), keys);
+  }
+
+  private KeyPair keys() throws Exception {
+    if (reuse != null) {
+      return reuse;
+    }
+    var generator = KeyPairGenerator.getInstance(rsa ? "RSA" : "EC");
+    if (rsa) {
+      generator.initialize(2048);
+    } else {
+      generator.initialize(new ECGenParameterSpec("secp256r1"));
+    }
+    return generator.generateKeyPair();
+  }
+
+  private X509Certificate make(X500Name issuer, KeyPair issuerKeys, KeyPair keys) throws Exception {
+    var algorithm =
+        issuerKeys.getPrivate().getAlgorithm().equals("RSA") ? "SHA256withRSA" : "SHA256withECDSA";
+    ContentSigner signer = new JcaContentSignerBuilder(algorithm).build(issuerKeys.getPrivate());
+    var serial = new BigInteger(64, new java.security.SecureRandom());
+    var from = Date.from(notBefore);
+    var until = Date.from(notAfter);
+    var converter = new JcaX509CertificateConverter();
+    if (version1) {
+      X509v1CertificateBuilder builder = new JcaX509v1CertificateBuilder(
+          issuer, serial, from, until, new X500Name(subject), keys.getPublic());
+      return converter.getCertificate(builder.build(signer));
+    }
+    var builder = new JcaX509v3CertificateBuilder(
+        issuer, serial, from, until, new X500Name(subject), keys.getPublic());
+    if (pathLength == -1) {
+      builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(false));
+    } else if (pathLength == Integer.MAX_VALUE) {
+      builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(true));
+    } else if (pathLength >= 0) {
+      builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(pathLength));
+    }
+    if (!usages.isEmpty()) {
+      builder.addExtension(
+          Extension.extendedKeyUsage,
+          false,
+          new ExtendedKeyUsage(usages.toArray(KeyPurposeId[]::new)));
+    }
+    return converter.getCertificate(builder.build(signer));
+  }
+}
