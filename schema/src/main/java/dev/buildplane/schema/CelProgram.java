@@ -6,7 +6,6 @@ import dev.cel.common.types.CelType;
 import dev.cel.runtime.CelEvaluationException;
 import dev.cel.runtime.CelRuntime;
 import java.util.Map;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /// A compiled CEL expression. Immutable and safe for concurrent use; it runs on the caller's thread.
@@ -81,8 +80,10 @@ public final class CelProgram {
       case OVERLOAD_NOT_FOUND ->
         text.replaceFirst("^No matching overload for function '(.*?)'.*", "no such overload: $1");
       case INTERNAL_ERROR -> withCause(text, e);
-      case ATTRIBUTE_NOT_FOUND,
-          DUPLICATE_ATTRIBUTE,
+      // an index gives the bare key, a selection a sentence
+      case ATTRIBUTE_NOT_FOUND ->
+        text.startsWith("Error resolving") ? text : "no such key: " + text;
+      case DUPLICATE_ATTRIBUTE,
           INVALID_ARGUMENT,
           AMBIGUOUS_OVERLOAD,
           TYPE_NOT_FOUND,
@@ -92,11 +93,10 @@ public final class CelProgram {
     };
   }
 
+  /// The library's own sentence repeats the arguments, which may be long or secret.
   private static String withCause(String text, CelEvaluationException e) {
     var cause = e.getCause();
     var reason = cause == null ? null : cause.getMessage();
-    return reason == null
-        ? text
-        : Matcher.quoteReplacement(reason).equals(text) ? text : text + ": " + reason;
+    return reason == null ? text : reason;
   }
 }
