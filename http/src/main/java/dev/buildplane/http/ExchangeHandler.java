@@ -170,7 +170,7 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
     }
   }
 
-  /// @return whether to go on
+  /// Deals with one message; tells whether to go on.
   private boolean step() {
     if (handedOver != null) {
       return false;
