@@ -88,7 +88,9 @@ public final class RunPlanner {
     if (seen.deleting()) {
       progress.cleanupBlocked(failure.detail());
     } else if (ended(seen.recorded())) {
-      return new RunPlan(List.of(), Optional.empty());
+      if (action instanceof RunAction.ApplyWorkload && !(failure instanceof ActionFailure.Unreachable)) {
+        progress.workload(false, "Failed to create/update workload CR: " + failure.detail());
+      }
     } else if (submitted(seen.recorded())) {
       progress.disconnected(failure.detail());
     } else {
@@ -203,16 +205,22 @@ public final class RunPlanner {
             "Failed to resolve build plane: " + plane.kind().kind() + " '" + plane.name() + "' not found"
                 + (plane.namespace() == null ? "" : " in namespace " + plane.namespace())
                 + "; create it or correct spec.buildPlaneRef of the Workflow"));
-      case PlaneLookup.Found(var plane, _, var ready) -> unready(plane, ready).or(() -> unrendered(seen));
+      // What the author can mend is told before what has to be waited for.
+      case PlaneLookup.Found(var plane, _, var ready) ->
+        refused(seen.rendering()).or(() -> unready(plane, ready)).or(() -> unrendered(seen.rendering()));
     };
   }
 
-  private static Optional<Obstacle> unrendered(RunObserved seen) {
-    return switch (seen.rendering()) {
-      case Rendering.Rendered _ -> Optional.empty();
-      case Rendering.Refused(var reason, var message) -> Optional.of(new Obstacle(reason, message));
-      case Rendering.NotTried _ -> Optional.of(new Obstacle(Reason.PENDING, "Workflow has not completed yet"));
-    };
+  private static Optional<Obstacle> refused(Rendering rendering) {
+    return rendering instanceof Rendering.Refused(var reason, var message)
+        ? Optional.of(new Obstacle(reason, message))
+        : Optional.empty();
+  }
+
+  private static Optional<Obstacle> unrendered(Rendering rendering) {
+    return rendering instanceof Rendering.Rendered
+        ? Optional.empty()
+        : Optional.of(new Obstacle(Reason.PENDING, "Workflow has not completed yet"));
   }
 
   private static Optional<Obstacle> unready(PlaneRef plane, Optional<Condition> ready) {
