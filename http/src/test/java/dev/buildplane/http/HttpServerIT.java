@@ -37,12 +37,16 @@ class HttpServerIT {
   @ParameterizedTest
   @EnumSource(HttpClient.Version.class)
   void anAnswerArrivesWhole(HttpClient.Version version) throws Exception {
-    var route = Route.get("/hello", Policy.PUBLIC, exchange -> exchange.respond(
-        200, text().with("x-query", exchange.rawQuery()), bytes("hello")));
+    var route = Route.get(
+        "/hello",
+        Policy.PUBLIC,
+        exchange ->
+            exchange.respond(200, text().with("x-query", exchange.rawQuery()), bytes("hello")));
     try (var server = Servers.tls(route);
         var client = client(version)) {
       var response = client.send(
-          HttpRequest.newBuilder(uri(server, "/hello?a=%2f&b=+c")).build(), BodyHandlers.ofString());
+          HttpRequest.newBuilder(uri(server, "/hello?a=%2f&b=+c")).build(),
+          BodyHandlers.ofString());
 
       assertThat(response.version()).isEqualTo(version);
       assertThat(response.statusCode()).isEqualTo(200);
@@ -76,7 +80,10 @@ class HttpServerIT {
   @ParameterizedTest
   @EnumSource(HttpClient.Version.class)
   void manyRequestsShareTheServer(HttpClient.Version version) throws Exception {
-    var route = Route.any("/n/**", Policy.PUBLIC, exchange -> exchange.respond(200, text(), bytes(exchange.rawPath())));
+    var route = Route.any(
+        "/n/**",
+        Policy.PUBLIC,
+        exchange -> exchange.respond(200, text(), bytes(exchange.rawPath())));
     try (var server = Servers.tls(route);
         var client = client(version)) {
       var answers = java.util.stream.IntStream.range(0, 200)
@@ -92,12 +99,15 @@ class HttpServerIT {
   @ParameterizedTest
   @EnumSource(HttpClient.Version.class)
   void aHeadRequestGetsNoBody(HttpClient.Version version) throws Exception {
-    var route = Route.get("/x", Policy.PUBLIC, exchange -> exchange.respond(200, text(), bytes("content")));
+    var route =
+        Route.get("/x", Policy.PUBLIC, exchange -> exchange.respond(200, text(), bytes("content")));
     try (var server = Servers.tls(route);
         var client = client(version)) {
       for (int round = 0; round < 2; round++) {
         var response = client.send(
-            HttpRequest.newBuilder(uri(server, "/x")).method("HEAD", BodyPublishers.noBody()).build(),
+            HttpRequest.newBuilder(uri(server, "/x"))
+                .method("HEAD", BodyPublishers.noBody())
+                .build(),
             BodyHandlers.ofString());
         assertThat(response.headers().firstValue("content-length")).contains("7");
         assertThat(response.body()).isEmpty();
@@ -121,19 +131,25 @@ class HttpServerIT {
               exchange.respond(200, text(), new byte[0]);
             })
             .withMaxBodyBytes(10),
-        Route.get("/closed", new Policy("closed", _ -> CompletableFuture.failedFuture(new HttpProblem(401, "who?"))),
+        Route.get(
+            "/closed",
+            new Policy("closed", _ -> CompletableFuture.failedFuture(new HttpProblem(401, "who?"))),
             exchange -> exchange.respond(200, text(), bytes("never"))));
     try (server;
         var client = client(version)) {
       assertThat(get(client, server, "/gone")).isEqualTo("410 it is gone\n");
-      assertThat(get(client, server, "/broken")).startsWith("500 internal error").doesNotContain("secret");
+      assertThat(get(client, server, "/broken"))
+          .startsWith("500 internal error")
+          .doesNotContain("secret");
       assertThat(get(client, server, "/silent")).startsWith("500 ");
       assertThat(get(client, server, "/closed")).isEqualTo("401 who?\n");
       assertThat(get(client, server, "/nowhere")).isEqualTo("404 no such path: /nowhere\n");
       assertThat(get(client, server, "/small")).startsWith("405 ");
       assertThat(get(client, server, "/a/%2e%2e/b")).startsWith("400 ");
       var tooLarge = client.send(
-          HttpRequest.newBuilder(uri(server, "/small")).POST(BodyPublishers.ofString("0123456789A")).build(),
+          HttpRequest.newBuilder(uri(server, "/small"))
+              .POST(BodyPublishers.ofString("0123456789A"))
+              .build(),
           BodyHandlers.ofString());
       assertThat(tooLarge.statusCode()).isEqualTo(413);
       var tooLargeChunked = client.send(
@@ -146,7 +162,8 @@ class HttpServerIT {
   }
 
   private static String get(HttpClient client, HttpServer server, String path) throws Exception {
-    var response = client.send(HttpRequest.newBuilder(uri(server, path)).build(), BodyHandlers.ofString());
+    var response =
+        client.send(HttpRequest.newBuilder(uri(server, path)).build(), BodyHandlers.ofString());
     return response.statusCode() + " " + response.body();
   }
 
@@ -165,7 +182,8 @@ class HttpServerIT {
     });
     try (var server = Servers.tls(route);
         var client = client(version)) {
-      var response = client.send(HttpRequest.newBuilder(uri(server, "/endless")).build(), BodyHandlers.ofInputStream());
+      var response = client.send(
+          HttpRequest.newBuilder(uri(server, "/endless")).build(), BodyHandlers.ofInputStream());
       try (var body = response.body()) {
         body.readNBytes(100_000);
         Awaitility.await().atMost(PATIENCE).until(() -> settled(written));
@@ -199,7 +217,8 @@ class HttpServerIT {
     });
     try (var server = Servers.tls(route)) {
       var client = client(version);
-      var response = client.send(HttpRequest.newBuilder(uri(server, "/watch")).build(), BodyHandlers.ofInputStream());
+      var response = client.send(
+          HttpRequest.newBuilder(uri(server, "/watch")).build(), BodyHandlers.ofInputStream());
       assertThat(response.body().readNBytes(6)).isEqualTo(bytes("first\n"));
 
       response.body().close();
@@ -228,9 +247,13 @@ class HttpServerIT {
   @ParameterizedTest
   @EnumSource(HttpClient.Version.class)
   void aBodyIsInvitedOnlyWhenTheHandlerReads(HttpClient.Version version) throws Exception {
-    var route = Route.any("/take", Policy.PUBLIC, exchange -> exchange.respond(
-        200, text(), bytes(new String(exchange.body().readAllBytes(), UTF_8) + "!")));
-    var refusing = Route.any("/refuse", Policy.PUBLIC, exchange -> exchange.respond(403, text(), bytes("no")));
+    var route = Route.any(
+        "/take",
+        Policy.PUBLIC,
+        exchange -> exchange.respond(
+            200, text(), bytes(new String(exchange.body().readAllBytes(), UTF_8) + "!")));
+    var refusing =
+        Route.any("/refuse", Policy.PUBLIC, exchange -> exchange.respond(403, text(), bytes("no")));
     try (var server = Servers.tls(route, refusing);
         var client = client(version)) {
       var taken = client.send(expecting(server, "/take"), BodyHandlers.ofString());
@@ -249,9 +272,10 @@ class HttpServerIT {
 
   @ParameterizedTest
   @EnumSource(TlsIdentity.Provider.class)
-  void aClientCertificateOfAnUnknownAuthorityReachesTheHandlerWithItsIntermediates(TlsIdentity.Provider provider)
-      throws Exception {
-    var foreign = CertificateAuthority.create("foreign root", Servers.YEAR).issueIntermediate("foreign issuer", Servers.YEAR);
+  void aClientCertificateOfAnUnknownAuthorityReachesTheHandlerWithItsIntermediates(
+      TlsIdentity.Provider provider) throws Exception {
+    var foreign = CertificateAuthority.create("foreign root", Servers.YEAR)
+        .issueIntermediate("foreign issuer", Servers.YEAR);
     Identity agent = foreign.issueClient("agent", List.of("agents"), Servers.YEAR);
     var seen = new CompletableFuture<List<X509Certificate>>();
     var route = Route.get("/who", Policy.PUBLIC, exchange -> {
@@ -272,8 +296,13 @@ class HttpServerIT {
   @Test
   void aResumedSessionStillShowsTheCertificate() throws Exception {
     Identity agent = Servers.CA.issueClient("agent", List.of(), Servers.YEAR);
-    var route = Route.get("/who", Policy.PUBLIC, exchange -> exchange.respond(
-        200, text().with("connection", "close"), bytes(exchange.peerCertificates().size() + "")));
+    var route = Route.get(
+        "/who",
+        Policy.PUBLIC,
+        exchange -> exchange.respond(
+            200,
+            text().with("connection", "close"),
+            bytes(exchange.peerCertificates().size() + "")));
     try (var server = Servers.tls(route)) {
       var context = Servers.sslContext(agent);
       for (int round = 0; round < 3; round++) {
@@ -286,7 +315,8 @@ class HttpServerIT {
 
   @Test
   void aReplacedIdentityServesTheNextConnection() throws Exception {
-    var route = Route.get("/", Policy.PUBLIC, exchange -> exchange.respond(200, text(), bytes("ok")));
+    var route =
+        Route.get("/", Policy.PUBLIC, exchange -> exchange.respond(200, text(), bytes("ok")));
     var identity = TlsIdentity.of(Servers.SERVER);
     var renewed = Servers.CA.issueServer("renewed", List.of("localhost"), Servers.YEAR);
     try (var server = HttpServer.start(
@@ -299,17 +329,23 @@ class HttpServerIT {
 
   private static X509Certificate serverCertificate(HttpServer server) throws Exception {
     try (var client = client(HttpClient.Version.HTTP_2)) {
-      var response = client.send(HttpRequest.newBuilder(uri(server, "/")).build(), BodyHandlers.ofString());
+      var response =
+          client.send(HttpRequest.newBuilder(uri(server, "/")).build(), BodyHandlers.ofString());
       return (X509Certificate) response.sslSession().orElseThrow().getPeerCertificates()[0];
     }
   }
 
   @Test
   void callersAreKnownByCertificate() throws Exception {
-    var policy = Policy.clientCertificate("internal", Servers.CA::trust, java.time.InstantSource.system());
-    var route = Route.get("/me", policy, exchange -> exchange.respond(200, text(), bytes(exchange.principal().toString())));
+    var policy =
+        Policy.clientCertificate("internal", Servers.CA::trust, java.time.InstantSource.system());
+    var route = Route.get(
+        "/me",
+        policy,
+        exchange -> exchange.respond(200, text(), bytes(exchange.principal().toString())));
     var known = Servers.CA.issueClient("alice", List.of("devs", "ops"), Servers.YEAR);
-    var stranger = CertificateAuthority.create("other", Servers.YEAR).issueClient("alice", List.of("devs"), Servers.YEAR);
+    var stranger = CertificateAuthority.create("other", Servers.YEAR)
+        .issueClient("alice", List.of("devs"), Servers.YEAR);
     try (var server = Servers.tls(route);
         var alice = client(HttpClient.Version.HTTP_2, known);
         var mallory = client(HttpClient.Version.HTTP_2, stranger);
@@ -332,7 +368,8 @@ class HttpServerIT {
     });
     var server = Servers.tls(route);
     try (var client = client(version)) {
-      var answer = client.sendAsync(HttpRequest.newBuilder(uri(server, "/slow")).build(), BodyHandlers.ofString());
+      var answer = client.sendAsync(
+          HttpRequest.newBuilder(uri(server, "/slow")).build(), BodyHandlers.ofString());
       entered.await();
       var closing = Thread.ofVirtual().start(server::close);
       Awaitility.await().atMost(PATIENCE).until(() -> refusesConnections(server));
@@ -365,8 +402,8 @@ class HttpServerIT {
         .withLimits(HttpLimits.DEFAULT.withDrain(Duration.ofMillis(200)));
     var server = HttpServer.start(settings, Servers.router(route));
     try (var client = client(version)) {
-      InputStream body = client.send(
-              HttpRequest.newBuilder(uri(server, "/watch")).build(), BodyHandlers.ofInputStream())
+      InputStream body = client
+          .send(HttpRequest.newBuilder(uri(server, "/watch")).build(), BodyHandlers.ofInputStream())
           .body();
       server.close();
       assertThatThrownBy(body::readAllBytes).isInstanceOf(IOException.class);
@@ -414,7 +451,9 @@ class HttpServerIT {
     try (var server = Servers.tls(route);
         var client = client(version)) {
       var response = client.send(
-          HttpRequest.newBuilder(uri(server, "/async")).POST(BodyPublishers.ofByteArray(payload)).build(),
+          HttpRequest.newBuilder(uri(server, "/async"))
+              .POST(BodyPublishers.ofByteArray(payload))
+              .build(),
           BodyHandlers.ofByteArray());
       assertThat(Arrays.equals(response.body(), payload)).isTrue();
     }

@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
 final class Servers {
   static final Duration YEAR = Duration.ofDays(365);
   static final CertificateAuthority CA = CertificateAuthority.create("test CA", YEAR);
-  static final Identity SERVER = CA.issueServer("localhost", List.of("localhost", "127.0.0.1"), YEAR);
+  static final Identity SERVER =
+      CA.issueServer("localhost", List.of("localhost", "127.0.0.1"), YEAR);
 
   private Servers() {}
 
@@ -33,11 +34,13 @@ final class Servers {
   }
 
   static HttpServer tls(Route... routes) throws IOException {
-    return HttpServer.start(HttpServerSettings.tls("test", anyPort(), TlsIdentity.of(SERVER)), router(routes));
+    return HttpServer.start(
+        HttpServerSettings.tls("test", anyPort(), TlsIdentity.of(SERVER)), router(routes));
   }
 
   static HttpServer plain(HttpLimits limits, Route... routes) throws IOException {
-    return HttpServer.start(HttpServerSettings.plain("test", anyPort()).withLimits(limits), router(routes));
+    return HttpServer.start(
+        HttpServerSettings.plain("test", anyPort()).withLimits(limits), router(routes));
   }
 
   static Router router(Route... routes) {
@@ -52,8 +55,12 @@ final class Servers {
     return client(version, null);
   }
 
-  static HttpClient client(HttpClient.Version version, @Nullable Identity identity) throws Exception {
-    return HttpClient.newBuilder().version(version).sslContext(sslContext(identity)).build();
+  static HttpClient client(HttpClient.Version version, @Nullable Identity identity)
+      throws Exception {
+    return HttpClient.newBuilder()
+        .version(version)
+        .sslContext(sslContext(identity))
+        .build();
   }
 
   static SSLContext sslContext(@Nullable Identity identity) throws Exception {
@@ -66,7 +73,8 @@ final class Servers {
     var own = KeyStore.getInstance("PKCS12");
     own.load(null, null);
     if (identity != null) {
-      own.setKeyEntry("own", identity.key(), new char[0], identity.chain().toArray(Certificate[]::new));
+      own.setKeyEntry(
+          "own", identity.key(), new char[0], identity.chain().toArray(Certificate[]::new));
     }
     keys.init(own, new char[0]);
     var context = SSLContext.getInstance("TLS");

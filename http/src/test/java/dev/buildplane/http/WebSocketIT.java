@@ -22,7 +22,8 @@ class WebSocketIT {
           try (var socket = exchange.acceptWebSocket("")) {
             for (var message = socket.receive(); message != null; message = socket.receive()) {
               if (message.text()) {
-                socket.sendText("echo " + new String(message.payload(), java.nio.charset.StandardCharsets.UTF_8));
+                socket.sendText("echo "
+                    + new String(message.payload(), java.nio.charset.StandardCharsets.UTF_8));
               } else {
                 socket.sendBinary(message.payload());
               }
@@ -41,7 +42,8 @@ class WebSocketIT {
     var events = new Events();
     try (var server = Servers.tls(echo());
         var client = client(HttpClient.Version.HTTP_2)) {
-      var socket = client.newWebSocketBuilder().buildAsync(uri(server), events).get(60, TimeUnit.SECONDS);
+      var socket =
+          client.newWebSocketBuilder().buildAsync(uri(server), events).get(60, TimeUnit.SECONDS);
       socket.sendText("one ", false).get(60, TimeUnit.SECONDS);
       socket.sendText("two", true).get(60, TimeUnit.SECONDS);
       assertThat(events.next()).isEqualTo("text echo one two");
@@ -59,7 +61,8 @@ class WebSocketIT {
     var events = new Events();
     try (var server = Servers.tls(echo());
         var client = client(HttpClient.Version.HTTP_2)) {
-      var socket = client.newWebSocketBuilder().buildAsync(uri(server), events).get(60, TimeUnit.SECONDS);
+      var socket =
+          client.newWebSocketBuilder().buildAsync(uri(server), events).get(60, TimeUnit.SECONDS);
       socket.sendText("x".repeat(600), false).get(60, TimeUnit.SECONDS);
       socket.sendText("x".repeat(600), true).get(60, TimeUnit.SECONDS);
       assertThat(events.next()).isEqualTo("close 1009");
@@ -77,7 +80,10 @@ class WebSocketIT {
     });
     try (var server = Servers.tls(route);
         var client = client(HttpClient.Version.HTTP_2)) {
-      var socket = client.newWebSocketBuilder().buildAsync(uri(server), new Events()).get(60, TimeUnit.SECONDS);
+      var socket = client
+          .newWebSocketBuilder()
+          .buildAsync(uri(server), new Events())
+          .get(60, TimeUnit.SECONDS);
       socket.abort();
       assertThat(ended.await(60, TimeUnit.SECONDS)).isTrue();
     }
@@ -93,7 +99,8 @@ class WebSocketIT {
     var events = new Events();
     try (var server = Servers.tls(route);
         var client = client(HttpClient.Version.HTTP_2)) {
-      var socket = client.newWebSocketBuilder()
+      var socket = client
+          .newWebSocketBuilder()
           .subprotocols("v4.channel.k8s.io")
           .buildAsync(uri(server), events)
           .get(60, TimeUnit.SECONDS);
@@ -109,8 +116,11 @@ class WebSocketIT {
     });
     try (var server = Servers.tls(route);
         var client = client(HttpClient.Version.HTTP_2)) {
-      assertThatThrownBy(() -> client.newWebSocketBuilder().buildAsync(uri(server), new Events()).get(60, TimeUnit.SECONDS))
-          .hasRootCauseInstanceOf(java.net.http.WebSocketHandshakeException.class);
+      assertThatThrownBy(() -> client
+              .newWebSocketBuilder()
+              .buildAsync(uri(server), new Events())
+              .get(60, TimeUnit.SECONDS))
+          .hasCauseInstanceOf(java.net.http.WebSocketHandshakeException.class);
     }
   }
 
@@ -124,7 +134,8 @@ class WebSocketIT {
     }
 
     @Override
-    public @Nullable CompletionStage<?> onText(java.net.http.WebSocket socket, CharSequence data, boolean last) {
+    public @Nullable CompletionStage<?> onText(
+        java.net.http.WebSocket socket, CharSequence data, boolean last) {
       text.append(data);
       if (last) {
         seen.add("text " + text);
@@ -135,7 +146,8 @@ class WebSocketIT {
     }
 
     @Override
-    public @Nullable CompletionStage<?> onBinary(java.net.http.WebSocket socket, ByteBuffer data, boolean last) {
+    public @Nullable CompletionStage<?> onBinary(
+        java.net.http.WebSocket socket, ByteBuffer data, boolean last) {
       seen.add("binary " + data.remaining());
       socket.request(1);
       return null;
@@ -149,7 +161,8 @@ class WebSocketIT {
     }
 
     @Override
-    public @Nullable CompletionStage<?> onClose(java.net.http.WebSocket socket, int code, String reason) {
+    public @Nullable CompletionStage<?> onClose(
+        java.net.http.WebSocket socket, int code, String reason) {
       seen.add("close " + code);
       return null;
     }
