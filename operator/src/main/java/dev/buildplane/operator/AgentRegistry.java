@@ -29,7 +29,11 @@ final class AgentRegistry {
   /// Which planes a change may matter to: all of them, or those of a planeID and those with a key.
   ///
   /// @param onlyHeartbeat whether nothing but the time of the last sign of life has changed
-  record Change(boolean everything, boolean onlyHeartbeat, Set<Plane> planes, Map<String, Set<String>> keysByType) {
+  record Change(
+      boolean everything,
+      boolean onlyHeartbeat,
+      Set<Plane> planes,
+      Map<String, Set<String>> keysByType) {
     static final Change NONE = new Change(false, true, Set.of(), Map.of());
     static final Change ALL = new Change(true, false, Set.of(), Map.of());
 
@@ -124,8 +128,9 @@ final class AgentRegistry {
     var plane = new Plane(event.planeType(), event.planeID());
     snapshot.add(event.connectionID());
     var known = connections.get(event.connectionID());
-    var connection =
-        known != null && known.plane.equals(plane) ? known : new Connection(plane, event.lastSeen());
+    var connection = known != null && known.plane.equals(plane)
+        ? known
+        : new Connection(plane, event.lastSeen());
     connections.put(event.connectionID(), connection);
     connection.lastSeen = event.lastSeen();
     var touched = new HashSet<>(connection.since.keySet());
@@ -185,7 +190,8 @@ final class AgentRegistry {
     // Before SYNCED nobody judges connections, so nobody needs to hear of them.
     return silentSince != null
         ? Change.NONE
-        : new Change(false, onlyHeartbeat, Set.of(plane), Map.of(plane.planeType(), Set.copyOf(keys)));
+        : new Change(
+            false, onlyHeartbeat, Set.of(plane), Map.of(plane.planeType(), Set.copyOf(keys)));
   }
 
   private static <K, V> Map<K, V> bounded() {

@@ -24,6 +24,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,7 +50,7 @@ public final class BuildplaneOperator implements AutoCloseable {
   private final PlaneSessions sessions;
   private final Operator operator;
   private final OperatorSettings settings;
-  private volatile GatewayFollower gateway;
+  private volatile @Nullable GatewayFollower gateway;
 
   private BuildplaneOperator(OperatorSettings settings, KubernetesClient hubClient) {
     this.settings = settings;
@@ -70,15 +71,19 @@ public final class BuildplaneOperator implements AutoCloseable {
         .withUseSSAToPatchPrimaryResource(true));
     var planeObserver = new PlaneObserver(hub, registry, sessions, settings.clock());
     for (var kind : PlaneKind.values()) {
-      var reconciler = new PlaneReconciler(kind, hub, planeObserver, sessions, statuses, events, wakeups);
-      operator.register(reconciler, configuration(reconciler, kind.singular(), kind.finalizer(), planeClass(kind)));
+      var reconciler =
+          new PlaneReconciler(kind, hub, planeObserver, sessions, statuses, events, wakeups);
+      operator.register(
+          reconciler,
+          configuration(reconciler, kind.singular(), kind.finalizer(), planeClass(kind)));
     }
     var runs = new RunReconciler(
         hub,
         new RunObserver(hub, sessions, new RunRendering(settings.confinement()), settings.clock()),
         new RunExecutor(hubClient, clients, statuses, events),
         wakeups);
-    operator.register(runs, configuration(runs, "workflowrun", Api.RUN_FINALIZER, WorkflowRun.class));
+    operator.register(
+        runs, configuration(runs, "workflowrun", Api.RUN_FINALIZER, WorkflowRun.class));
   }
 
   /// Starts the operator and returns once it follows the API server. The gateway may come later.
@@ -156,7 +161,9 @@ public final class BuildplaneOperator implements AutoCloseable {
     var name = workflow.getMetadata().getName();
     wakeWaiting(workflow.getMetadata().getNamespace(), run -> {
       var spec = run.getSpec();
-      return spec != null && spec.workflow() != null && name.equals(spec.workflow().name());
+      return spec != null
+          && spec.workflow() != null
+          && name.equals(spec.workflow().name());
     });
   }
 

@@ -44,14 +44,21 @@ final class EventRecorder {
         create(about, told, namespace, name);
       } else {
         int count = before.getCount() == null ? 1 : before.getCount();
-        events.withName(name).edit(event -> new EventBuilder(event)
-            .withCount(count + 1)
-            .withLastTimestamp(now())
-            .build());
+        events
+            .withName(name)
+            .edit(event -> new EventBuilder(event)
+                .withCount(count + 1)
+                .withLastTimestamp(now())
+                .build());
       }
     } catch (KubernetesClientException e) {
       if (e.getCode() != HttpURLConnection.HTTP_CONFLICT) {
-        LOG.warn("event {} of {} {} was not recorded: {}", told.reason(), about.getKind(), name, e.getMessage());
+        LOG.warn(
+            "event {} of {} {} was not recorded: {}",
+            told.reason(),
+            about.getKind(),
+            name,
+            e.getMessage());
       }
     }
   }
@@ -76,7 +83,8 @@ final class EventRecorder {
             .endInvolvedObject()
             .withType(told.type().text())
             .withReason(told.reason())
-            .withMessage(message.length() <= MESSAGE_CHARS ? message : message.substring(0, MESSAGE_CHARS))
+            .withMessage(
+                message.length() <= MESSAGE_CHARS ? message : message.substring(0, MESSAGE_CHARS))
             .withCount(1)
             .withFirstTimestamp(now())
             .withLastTimestamp(now())
@@ -94,7 +102,8 @@ final class EventRecorder {
 
   private static String name(HasMetadata about, Announcement told) {
     var name = about.getMetadata().getName();
-    int hash = Objects.hash(about.getMetadata().getUid(), told.type(), told.reason(), told.message());
+    int hash =
+        Objects.hash(about.getMetadata().getUid(), told.type(), told.reason(), told.message());
     return name.substring(0, Math.min(NAME_CHARS, name.length())) + "." + Integer.toHexString(hash);
   }
 }

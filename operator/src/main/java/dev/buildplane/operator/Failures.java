@@ -29,7 +29,8 @@ final class Failures {
       return status.getMessage();
     }
     var cause = problem.getCause();
-    var text = cause != null && cause.getMessage() != null ? cause.getMessage() : problem.getMessage();
+    var text =
+        cause != null && cause.getMessage() != null ? cause.getMessage() : problem.getMessage();
     return text == null ? problem.getClass().getSimpleName() : text;
   }
 }

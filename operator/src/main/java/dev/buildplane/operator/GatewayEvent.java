@@ -21,7 +21,7 @@ sealed interface GatewayEvent {
       Instant connectedAt,
       Instant lastSeen)
       implements GatewayEvent {
-    Connection {
+    public Connection {
       authorized = Set.copyOf(authorized);
     }
   }
@@ -52,7 +52,8 @@ sealed interface GatewayEvent {
     try {
       node = JSON.readTree(line);
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("expected a line of JSON, found: " + e.getOriginalMessage(), e);
+      throw new IllegalArgumentException(
+          "expected a line of JSON, found: " + e.getOriginalMessage(), e);
     }
     return Optional.ofNullable(
         switch (node.path("type").asText()) {
@@ -97,7 +98,8 @@ sealed interface GatewayEvent {
     try {
       return OffsetDateTime.parse(text(node, field)).toInstant();
     } catch (DateTimeException e) {
-      throw new IllegalArgumentException("expected an RFC 3339 time as " + field + " in " + node, e);
+      throw new IllegalArgumentException(
+          "expected an RFC 3339 time as " + field + " in " + node, e);
     }
   }
 }

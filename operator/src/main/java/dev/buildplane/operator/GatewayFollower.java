@@ -59,7 +59,8 @@ final class GatewayFollower implements AutoCloseable {
     this.http = HttpClient.newBuilder()
         .sslContext(tls)
         .connectTimeout(CONNECT_TIMEOUT)
-        .version(HttpClient.Version.HTTP_1_1) // one long answer; its own connection is closed with it
+        .version(
+            HttpClient.Version.HTTP_1_1) // one long answer; its own connection is closed with it
         .build();
     this.registry = registry;
     this.listener = listener;
@@ -105,7 +106,9 @@ final class GatewayFollower implements AutoCloseable {
       if (!pause(backoff)) {
         return;
       }
-      backoff = backoff.multipliedBy(2).compareTo(LAST_BACKOFF) > 0 ? LAST_BACKOFF : backoff.multipliedBy(2);
+      backoff = backoff.multipliedBy(2).compareTo(LAST_BACKOFF) > 0
+          ? LAST_BACKOFF
+          : backoff.multipliedBy(2);
     }
   }
 
@@ -159,7 +162,8 @@ final class GatewayFollower implements AutoCloseable {
         return line.toString();
       }
       if (line.length() == LINE_CHARS) {
-        throw new IOException("expected lines of at most " + LINE_CHARS + " characters from the gateway");
+        throw new IOException(
+            "expected lines of at most " + LINE_CHARS + " characters from the gateway");
       }
       line.append((char) next);
     }

@@ -56,7 +56,9 @@ final class Hub implements AutoCloseable {
   ///
   /// @throws IllegalStateException when they do not come within [#SYNC_TIMEOUT]
   void start(
-      Consumer<Secret> onSecret, Consumer<Workflow> onWorkflow, Consumer<SecretReference> onReference) {
+      Consumer<Secret> onSecret,
+      Consumer<Workflow> onWorkflow,
+      Consumer<SecretReference> onReference) {
     secrets.addEventHandler(new AnyChange<>(onSecret));
     workflows.addEventHandler(new AnyChange<>(onWorkflow));
     references.addEventHandler(new AnyChange<>(onReference));
@@ -66,8 +68,9 @@ final class Hub implements AutoCloseable {
         informer.start().toCompletableFuture().get(SYNC_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
       } catch (ExecutionException | TimeoutException e) {
         throw new IllegalStateException(
-            "expected the list of " + informer.getApiTypeClass().getSimpleName() + " from the API server within "
-                + SYNC_TIMEOUT.toSeconds() + " s, found none; see that its CRD is installed and may be listed",
+            "expected the list of " + informer.getApiTypeClass().getSimpleName()
+                + " from the API server within " + SYNC_TIMEOUT.toSeconds()
+                + " s, found none; see that its CRD is installed and may be listed",
             e);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();

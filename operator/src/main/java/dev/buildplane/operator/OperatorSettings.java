@@ -14,7 +14,11 @@ import java.time.InstantSource;
 /// @param confinement what runs may create in build planes
 /// @param clock where the time comes from
 public record OperatorSettings(
-    URI gateway, Identity identity, TrustBundle gatewayTrust, ConfinementPolicy confinement, InstantSource clock) {
+    URI gateway,
+    Identity identity,
+    TrustBundle gatewayTrust,
+    ConfinementPolicy confinement,
+    InstantSource clock) {
 
   /// Settings with the strictest confinement and the system's clock.
   public static OperatorSettings of(URI gateway, Identity identity, TrustBundle gatewayTrust) {

@@ -49,7 +49,8 @@ public final class PlaneClients implements AutoCloseable {
   public KubernetesClient planeClient(PlaneRef plane, String planeID) {
     synchronized (this) {
       var client = clients.computeIfAbsent(
-          new Key(plane, planeID), key -> connect(masterUrl(gateway, key.plane(), key.planeID()), tls));
+          new Key(plane, planeID),
+          key -> connect(masterUrl(gateway, key.plane(), key.planeID()), tls));
       if (clients.size() > CACHED) {
         var oldest = clients.entrySet().iterator();
         oldest.next().getValue().close();
@@ -70,7 +71,8 @@ public final class PlaneClients implements AutoCloseable {
   public static URI masterUrl(URI gateway, PlaneRef plane, String planeID) {
     var base = gateway.toString();
     return URI.create((base.endsWith("/") ? base : base + "/") + "api/proxy/"
-        + plane.kind().type().wire() + "/" + planeID + "/" + plane.proxyNamespace() + "/" + plane.name() + "/k8s/");
+        + plane.kind().type().wire() + "/" + planeID + "/" + plane.proxyNamespace() + "/"
+        + plane.name() + "/k8s/");
   }
 
   private static KubernetesClient connect(URI server, SSLContext tls) {

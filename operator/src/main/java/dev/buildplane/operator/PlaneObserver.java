@@ -28,7 +28,8 @@ final class PlaneObserver {
   /// First byte of a certificate in DER.
   private static final byte DER_SEQUENCE = 0x30;
 
-  private static final PlaneSpec NOTHING = new PlaneSpec(null, null, null, null, null, null, null, null);
+  private static final PlaneSpec NOTHING =
+      new PlaneSpec(null, null, null, null, null, null, null, null);
 
   private final Hub hub;
   private final AgentRegistry registry;
@@ -85,7 +86,9 @@ final class PlaneObserver {
     if (clientCA.value() != null && !clientCA.value().isEmpty()) {
       return parse(clientCA.value());
     }
-    return clientCA.secretRef() == null ? new ClientCA.NotConfigured() : fromSecret(ref, clientCA.secretRef());
+    return clientCA.secretRef() == null
+        ? new ClientCA.NotConfigured()
+        : fromSecret(ref, clientCA.secretRef());
   }
 
   private ClientCA fromSecret(PlaneRef ref, SecretKeyRef reference) {
@@ -99,11 +102,15 @@ final class PlaneObserver {
     Map<String, String> data = Optional.ofNullable(secret.get().getData()).orElse(Map.of());
     var encoded = data.get(key);
     if (encoded == null || encoded.isEmpty()) {
-      return new ClientCA.KeyMissing(namespace, name, key, List.copyOf(new TreeSet<>(data.keySet())));
+      return new ClientCA.KeyMissing(
+          namespace, name, key, List.copyOf(new TreeSet<>(data.keySet())));
     }
     try {
       var bytes = Base64.getMimeDecoder().decode(encoded);
-      return parse(bytes.length > 0 && bytes[0] == DER_SEQUENCE ? encoded : new String(bytes, StandardCharsets.UTF_8));
+      return parse(
+          bytes.length > 0 && bytes[0] == DER_SEQUENCE
+              ? encoded
+              : new String(bytes, StandardCharsets.UTF_8));
     } catch (IllegalArgumentException e) {
       return new ClientCA.Unreadable("the data of the Secret is not base64");
     }
@@ -161,7 +168,8 @@ final class PlaneObserver {
         .flatMap(PlaneKind::ofKind)
         .filter(ref.kind().observabilityKinds()::contains)
         .orElse(ref.kind().defaultObservabilityKind());
-    var name = reference == null || reference.name() == null ? PlaneKind.DEFAULT_NAME : reference.name();
+    var name =
+        reference == null || reference.name() == null ? PlaneKind.DEFAULT_NAME : reference.name();
     return new PlaneRef(kind, kind.clusterScoped() ? null : ref.namespace(), name);
   }
 

@@ -47,7 +47,8 @@ final class RunReconciler implements Reconciler<WorkflowRun>, Cleaner<WorkflowRu
   }
 
   @Override
-  public List<EventSource<?, WorkflowRun>> prepareEventSources(EventSourceContext<WorkflowRun> context) {
+  public List<EventSource<?, WorkflowRun>> prepareEventSources(
+      EventSourceContext<WorkflowRun> context) {
     hub.runs(context.getPrimaryCache());
     return List.of(wakeups.runs());
   }
@@ -105,7 +106,8 @@ final class RunReconciler implements Reconciler<WorkflowRun>, Cleaner<WorkflowRu
   }
 
   private void wakePlane(WorkflowRun run) {
-    Optional<PlaneRef> bound = Optional.ofNullable(hub.status(run).buildPlane()).flatMap(PinnedPlane::ref);
+    Optional<PlaneRef> bound =
+        Optional.ofNullable(hub.status(run).buildPlane()).flatMap(PinnedPlane::ref);
     bound.filter(ref -> hub.plane(ref).isPresent()).ifPresent(wakeups::plane);
   }
 }

@@ -39,7 +39,8 @@ final class RunRendering {
   /// Renders a run.
   ///
   /// @param references finds a SecretReference of the run's namespace by name
-  Rendering render(WorkflowRun run, Workflow workflow, Function<String, Optional<SecretReference>> references) {
+  Rendering render(
+      WorkflowRun run, Workflow workflow, Function<String, Optional<SecretReference>> references) {
     var request = request(run, workflow);
     return switch (renderer.externalRefNames(request)) {
       case ExternalRefNames.Failed(var problems) -> refused(problems);
@@ -50,7 +51,8 @@ final class RunRendering {
           if (reference.isEmpty()) {
             yield new Rendering.Refused(
                 Reason.EXTERNAL_REF_NOT_FOUND,
-                "SecretReference '" + entry.getValue() + "' not found in namespace " + request.runNamespace()
+                "SecretReference '" + entry.getValue() + "' not found in namespace "
+                    + request.runNamespace()
                     + ", wanted by externalRefs '" + entry.getKey()
                     + "' of the Workflow; create it or correct the parameter that names it");
           }
@@ -94,12 +96,11 @@ final class RunRendering {
   }
 
   private static Rendering refused(List<RenderProblem> problems) {
-    var reason =
-        switch (problems.getFirst().code()) {
-          case SCHEMA_INVALID -> Reason.INVALID_SCHEMA;
-          case PARAMETER_INVALID -> Reason.INVALID_PARAMETERS;
-          case EXPRESSION_INVALID, EXPRESSION_FAILED, TEMPLATE_INVALID -> Reason.RENDER_FAILED;
-        };
+    var reason = switch (problems.getFirst().code()) {
+      case SCHEMA_INVALID -> Reason.INVALID_SCHEMA;
+      case PARAMETER_INVALID -> Reason.INVALID_PARAMETERS;
+      case EXPRESSION_INVALID, EXPRESSION_FAILED, TEMPLATE_INVALID -> Reason.RENDER_FAILED;
+    };
     return new Rendering.Refused(
         reason, listed(problems.stream().map(RenderProblem::summary).toList()));
   }

@@ -63,9 +63,11 @@ final class Statuses {
         .build());
     body.setAdditionalProperty("status", status);
     try {
-      var all = hubClient.genericKubernetesResources(ResourceDefinitionContext.fromResourceType(resource.getClass()));
+      var all = hubClient.genericKubernetesResources(
+          ResourceDefinitionContext.fromResourceType(resource.getClass()));
       var namespace = resource.getMetadata().getNamespace();
-      var one = namespace == null ? all.resource(body) : all.inNamespace(namespace).resource(body);
+      var one =
+          namespace == null ? all.resource(body) : all.inNamespace(namespace).resource(body);
       var stored = one.subresource("status").patch(APPLY);
       written.put(resource.getMetadata().getUid(), new Written(version(stored), status));
     } catch (KubernetesClientException e) {

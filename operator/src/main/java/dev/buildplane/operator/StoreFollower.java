@@ -37,7 +37,11 @@ final class StoreFollower implements AutoCloseable {
 
   /// @param timer starts the probing, and repeats it while External Secrets is not there
   /// @param listener called when [#state] has changed
-  StoreFollower(KubernetesClient planeClient, String name, ScheduledExecutorService timer, Runnable listener) {
+  StoreFollower(
+      KubernetesClient planeClient,
+      String name,
+      ScheduledExecutorService timer,
+      Runnable listener) {
     this.planeClient = planeClient;
     this.name = name;
     this.timer = timer;
@@ -54,7 +58,10 @@ final class StoreFollower implements AutoCloseable {
   }
 
   private void probeIn(Duration delay) {
-    timer.schedule(() -> Thread.ofVirtual().name("store-probe").start(this::probe), delay.toMillis(), TimeUnit.MILLISECONDS);
+    timer.schedule(
+        () -> Thread.ofVirtual().name("store-probe").start(this::probe),
+        delay.toMillis(),
+        TimeUnit.MILLISECONDS);
   }
 
   private void probe() {
@@ -82,7 +89,8 @@ final class StoreFollower implements AutoCloseable {
     if (group == null) {
       return Optional.empty();
     }
-    var served = group.getVersions().stream().map(version -> version.getVersion()).toList();
+    var served =
+        group.getVersions().stream().map(version -> version.getVersion()).toList();
     return VERSIONS.stream().filter(served::contains).findFirst();
   }
 
@@ -125,7 +133,9 @@ final class StoreFollower implements AutoCloseable {
       for (var item : list) {
         if (item instanceof Map<?, ?> condition && "Ready".equals(condition.get("type"))) {
           return new SecretStore.Found(
-              name, "True".equals(condition.get("status")), condition.get("reason") + ": " + condition.get("message"));
+              name,
+              "True".equals(condition.get("status")),
+              condition.get("reason") + ": " + condition.get("message"));
         }
       }
     }

@@ -21,7 +21,8 @@ final class Tls {
     try {
       var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
       var own = empty();
-      own.setKeyEntry("identity", identity.key(), NO_PASSWORD, identity.chain().toArray(Certificate[]::new));
+      own.setKeyEntry(
+          "identity", identity.key(), NO_PASSWORD, identity.chain().toArray(Certificate[]::new));
       keys.init(own, NO_PASSWORD);
       var anchors = empty();
       for (int i = 0; i < trust.certificates().size(); i++) {
@@ -33,7 +34,8 @@ final class Tls {
       context.init(keys.getKeyManagers(), trusted.getTrustManagers(), null);
       return context;
     } catch (GeneralSecurityException | IOException e) {
-      throw new IllegalArgumentException("cannot use the identity or the CA of the gateway: " + e.getMessage(), e);
+      throw new IllegalArgumentException(
+          "cannot use the identity or the CA of the gateway: " + e.getMessage(), e);
     }
   }
 

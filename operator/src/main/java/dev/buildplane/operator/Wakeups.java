@@ -12,12 +12,15 @@ import java.util.Map;
 
 /// Asks for another pass over a resource, from any thread. What happened is not told: a pass looks for itself.
 final class Wakeups {
-  private final Map<PlaneKind, SimpleInboundEventSource<Plane>> planes = new EnumMap<>(PlaneKind.class);
-  private final SimpleInboundEventSource<WorkflowRun> runs = new SimpleInboundEventSource<>("run-wakeups");
+  private final Map<PlaneKind, SimpleInboundEventSource<Plane>> planes =
+      new EnumMap<>(PlaneKind.class);
+  private final SimpleInboundEventSource<WorkflowRun> runs =
+      new SimpleInboundEventSource<>("run-wakeups");
 
   Wakeups() {
     Arrays.stream(PlaneKind.values())
-        .forEach(kind -> planes.put(kind, new SimpleInboundEventSource<>(kind.singular() + "-wakeups")));
+        .forEach(
+            kind -> planes.put(kind, new SimpleInboundEventSource<>(kind.singular() + "-wakeups")));
   }
 
   SimpleInboundEventSource<Plane> source(PlaneKind kind) {

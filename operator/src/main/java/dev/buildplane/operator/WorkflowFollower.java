@@ -40,7 +40,8 @@ final class WorkflowFollower implements AutoCloseable {
     informer.start();
   }
 
-  private static void tell(GenericKubernetesResource workflow, BiConsumer<String, String> listener) {
+  private static void tell(
+      GenericKubernetesResource workflow, BiConsumer<String, String> listener) {
     var labels = workflow.getMetadata().getLabels();
     var name = labels.get(Api.RUN);
     var namespace = labels.get(Api.RUN_NAMESPACE);

@@ -1,6 +1,7 @@
 package dev.buildplane.schema;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
@@ -248,6 +249,76 @@ final class CelRulesTest {
         .containsExactly(
             "spec: Invalid value: \"object\": validation failed due to running out of cost budget,"
                 + " no further validation rules will be run");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "x + x",
+        "x.replace('', x)",
+        "[x, x].join('')",
+        "'%s%s'.format([x, x])",
+        "strings.quote(x)",
+        "base64.encode(bytes(x))",
+        "string([x + x, x][0])"
+      })
+  void textsThatGrowWithoutEndAreStopped(String step) {
+    var expression = new StringBuilder("self.kind");
+    for (var i = 0; i < 60; i++) {
+      expression = new StringBuilder("cel.bind(x, ")
+          .append(expression)
+          .append(", ")
+          .append(step)
+          .append(")");
+    }
+    var rule = expression.append(" == ''").toString();
+
+    assertThatCode(() -> {
+          // deep nesting is refused already, or evaluation stops at the bound
+          var errors = errors(rule(rule), "{kind: '\\\"xxxxxxxxxxxxxxxxxxxx'}");
+          assertThat(errors)
+              .hasSize(1)
+              .first()
+              .asString()
+              .matches(error -> error.contains("a text may have at most"), "names the bound");
+        })
+        .satisfiesAnyOf(
+            thrown -> assertThat(thrown).isNull(),
+            thrown -> assertThat(thrown)
+                .isInstanceOf(SchemaProblem.class)
+                .hasMessageContaining("recursion"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "lists.range(1000000000).size() > 0",
+        "[self.list].all(x, (x + x).size() > 0) && lists.range(100001) == []"
+      })
+  void listsThatGrowWithoutEndAreStopped(String rule) throws SchemaProblem {
+    assertThat(errors(rule(rule), "{list: [1]}"))
+        .hasSize(1)
+        .first()
+        .asString()
+        .contains("a list may have at most");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "1 + 2 == 3 && 1u + 2u == 3u && 1.5 + 1.0 == 2.5",
+        "'a' + 'b' == 'ab' && b'a' + b'b' == b'ab' && [1] + [2] == [1, 2]",
+        "duration('1h') + duration('1m') == duration('61m')",
+        "dyn(1) + dyn(2) == 3 && dyn('a') + dyn('b') == 'ab'",
+        "timestamp('2026-01-01T00:00:00Z') + duration('1h') == timestamp('2026-01-01T01:00:00Z')",
+        "'aXbX'.replace('X', '-') == 'a-b-' && 'aXbX'.replace('X', '-', 1) == 'a-bX'",
+        "'ab'.replace('', '-') == '-a-b-'",
+        "['a', 'b'].join('/') == 'a/b' && ['a', 'b'].join() == 'ab'",
+        "strings.quote('a\\nb') == '\"a\\\\nb\"'",
+        "base64.decode('YQ==') == b'a' && base64.encode(b'a') == 'YQ=='"
+      })
+  void functionsWithABoundWorkBelowIt(String rule) throws SchemaProblem {
+    assertThat(errors(rule(rule), "{}")).isEmpty();
   }
 
   @Test

@@ -28,6 +28,7 @@ import java.util.zip.CRC32C;
 /// What an agent would reach: answers by path, on the agent's stream channels.
 @ChannelHandler.Sharable
 final class TestTarget extends ChannelInitializer<Channel> {
+  volatile Channel last;
   final AtomicInteger open = new AtomicInteger();
   final AtomicLong sent = new AtomicLong();
   final BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
@@ -35,6 +36,7 @@ final class TestTarget extends ChannelInitializer<Channel> {
 
   @Override
   protected void initChannel(Channel stream) {
+    last = stream;
     stream.pipeline().addLast(new Stream());
   }
 
