@@ -75,6 +75,7 @@ final class TestHub implements AutoCloseable {
         .withCaCertData(base64(ca.certificatePem()))
         .withClientCertData(base64(admin.certificatePem()))
         .withClientKeyData(base64(admin.keyPem()))
+        .withClientKeyAlgo("EC")
         .build();
   }
 
