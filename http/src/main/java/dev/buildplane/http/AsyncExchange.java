@@ -81,6 +81,6 @@ public interface AsyncExchange {
   /// Whether the head of the answer has been sent.
   boolean answered();
 
-  /// Whether the exchange is over.
+  /// Whether the exchange is over; from any thread.
   boolean closed();
 }

@@ -192,10 +192,8 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
     var exchange = current;
     var next = inbound.peek();
     if (next == null) {
-      if (exchange == null || exchange.wantsMore() || exchange.requestEnded()) {
-        read();
-      }
-      return false;
+      boolean wanted = exchange == null || exchange.wantsMore() || exchange.requestEnded();
+      return wanted && read();
     }
     if (exchange == null) {
       inbound.poll();
@@ -214,11 +212,14 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
     return true;
   }
 
-  private void read() {
-    if (!readPending && context().channel().isActive()) {
-      readPending = true;
-      context().read();
+  /// Asks for one read; tells whether it was served on the spot (HTTP/2 streams hand out what they hold).
+  private boolean read() {
+    if (readPending || !context().channel().isActive()) {
+      return false;
     }
+    readPending = true;
+    context().read();
+    return !readPending || !inbound.isEmpty();
   }
 
   private void begin(Object message) {

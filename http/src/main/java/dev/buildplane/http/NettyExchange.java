@@ -68,7 +68,7 @@ final class NettyExchange implements AsyncExchange {
   private boolean bodiless;
   private boolean keepAlive;
   private boolean raw;
-  private boolean over;
+  private volatile boolean over;
   private long receivedBytes;
   private long discardedBytes;
   private long unsentBytes;
