@@ -3,6 +3,7 @@ package dev.buildplane.render;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.buildplane.schema.CelValues;
 import dev.buildplane.schema.FieldError;
 import dev.buildplane.schema.SchemaProblem;
 import dev.buildplane.schema.StructuralSchema;
@@ -113,7 +114,7 @@ public final class ParameterSchema {
         && type.equals("integer")
         && value.canConvertToExactIntegral()
         && value.canConvertToLong()) {
-      return JSON.numberNode(value.longValue());
+      return CelValues.integer(value.longValue());
     }
     return value.isNumber() && type.equals("number") ? JSON.numberNode(value.doubleValue()) : value;
   }

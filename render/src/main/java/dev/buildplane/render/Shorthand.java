@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.buildplane.schema.CelValues;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -289,7 +290,7 @@ final class Shorthand {
   private static JsonNode integer(String value, String key) throws ShorthandProblem {
     try {
       if (INTEGER.matcher(value).matches()) {
-        return JSON.numberNode(Long.parseLong(value));
+        return CelValues.integer(Long.parseLong(value));
       }
     } catch (NumberFormatException e) {
       throw new ShorthandProblem(key + "=" + value + ": expected an integer of 64 bits");
@@ -304,7 +305,7 @@ final class Shorthand {
     var number = Double.parseDouble(value);
     // whole numbers are written without a fraction, as in hand-written schemas
     return number == Math.rint(number) && Math.abs(number) < 1L << 53
-        ? JSON.numberNode((long) number)
+        ? CelValues.integer((long) number)
         : JSON.numberNode(number);
   }
 

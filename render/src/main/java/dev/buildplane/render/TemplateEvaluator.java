@@ -226,7 +226,7 @@ final class TemplateEvaluator {
       throw new IllegalArgumentException(NumberText.of(number) + " is no JSON number");
     }
     return number == Math.rint(number) && Math.abs(number) < 1L << 53
-        ? JSON.numberNode((long) number)
+        ? CelValues.integer((long) number)
         : value;
   }
 
