@@ -71,8 +71,8 @@ public interface AsyncExchange {
   void switchProtocols(Headers headers);
 
   /// As [#switchProtocols], but hands over the connection itself: once 101 is on the wire `taker` gets the channel with nothing
-  /// but TLS in its pipeline (and bytes the caller sent early are replayed into what `taker` adds). `onClose` actions have
-  /// run by then. autoRead is off: the taker turns it on.
+  /// but TLS in its pipeline (and bytes the caller sent early are replayed into what `taker` adds). `onClose` actions
+  /// run when the connection closes. autoRead is off: the taker turns it on.
   void takeOver(Headers headers, Consumer<Channel> taker);
 
   /// Runs `action` once, when the exchange is over for whatever reason; at once if it is over.
@@ -81,6 +81,6 @@ public interface AsyncExchange {
   /// Whether the head of the answer has been sent.
   boolean answered();
 
-  /// Whether the exchange is over.
+  /// Whether the exchange is over; from any thread.
   boolean closed();
 }

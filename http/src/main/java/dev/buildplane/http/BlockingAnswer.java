@@ -106,7 +106,7 @@ final class BlockingAnswer extends OutputStream {
         exchange.eventLoop().execute(exchange::flush);
         changed.await();
       }
-      if (gone) {
+      if (gone || exchange.closed()) {
         throw new IOException("the caller went away before the answer was complete");
       }
       unsent += filled;

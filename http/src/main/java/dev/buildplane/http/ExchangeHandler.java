@@ -3,9 +3,13 @@ package dev.buildplane.http;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
+import io.netty.handler.ssl.SslHandler;
 import io.netty.util.ReferenceCountUtil;
 import java.util.ArrayDeque;
 import java.util.concurrent.Future;
@@ -39,6 +43,7 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
   private boolean pumping;
   private boolean raw;
   private boolean stopping;
+  private boolean lingering;
   private long restingSinceNanos = System.nanoTime();
 
   ExchangeHandler(ServerCore core, boolean http2, @Nullable HeaderDeadline deadline) {
@@ -72,7 +77,9 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelRead(ChannelHandlerContext context, Object msg) {
-    if (msg instanceof HttpContent || msg instanceof HttpRequest || msg instanceof ByteBuf) {
+    if (lingering) {
+      ReferenceCountUtil.release(msg);
+    } else if (msg instanceof HttpContent || msg instanceof HttpRequest || msg instanceof ByteBuf) {
       inbound.add(msg);
       pump();
     } else {
@@ -83,7 +90,11 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
     readPending = false;
-    pump();
+    if (lingering) {
+      read();
+    } else {
+      pump();
+    }
   }
 
   @Override
@@ -96,7 +107,10 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void userEventTriggered(ChannelHandlerContext context, Object event) {
-    if (event == HeaderDeadline.EXPIRED && current == null) {
+    if (event instanceof ChannelInputShutdownEvent || event instanceof SslCloseCompletionEvent) {
+      context.close();
+    }
+    if (event == HeaderDeadline.EXPIRED && current == null && !lingering) {
       NettyExchange.refuse(
           this,
           new HttpProblem(
@@ -170,7 +184,7 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
     }
   }
 
-  /// @return whether to go on
+  /// Deals with one message; tells whether to go on.
   private boolean step() {
     if (handedOver != null) {
       return false;
@@ -178,10 +192,8 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
     var exchange = current;
     var next = inbound.peek();
     if (next == null) {
-      if (exchange == null || exchange.wantsMore() || exchange.requestEnded()) {
-        read();
-      }
-      return false;
+      boolean wanted = exchange == null || exchange.wantsMore() || exchange.requestEnded();
+      return wanted && read();
     }
     if (exchange == null) {
       inbound.poll();
@@ -200,11 +212,14 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
     return true;
   }
 
-  private void read() {
-    if (!readPending && context().channel().isActive()) {
-      readPending = true;
-      context().read();
+  /// Asks for one read; tells whether it was served on the spot (HTTP/2 streams hand out what they hold).
+  private boolean read() {
+    if (readPending || !context().channel().isActive()) {
+      return false;
     }
+    readPending = true;
+    context().read();
+    return !readPending || !inbound.isEmpty();
   }
 
   private void begin(Object message) {
@@ -237,7 +252,7 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
       return;
     }
     if (!reusable || stopping) {
-      context().close();
+      closeGently();
       return;
     }
     next();
@@ -252,18 +267,43 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
     if (reusable && !stopping) {
       next();
     } else {
-      context().close();
+      closeGently();
     }
   }
 
   private void next() {
     current = null;
     restingSinceNanos = System.nanoTime();
-    if (deadline != null) {
+    // Not straight from here: a pipeline of many small requests must not grow the stack.
+    context().executor().execute(this::awaitNext);
+  }
+
+  private void awaitNext() {
+    if (deadline != null && current == null) {
       deadline.awaitHead();
     }
-    // Not straight from here: a pipeline of many small requests must not grow the stack.
-    context().executor().execute(this::pump);
+    pump();
+  }
+
+  /// Closes so that the caller gets to read the answer: ends our direction, takes in and drops what still comes, then
+  /// closes. A plain close with unread bytes would reset the connection under the answer.
+  void closeGently() {
+    if (lingering) {
+      return;
+    }
+    lingering = true;
+    current = null;
+    releaseInbound();
+    var context = context();
+    discardDeadline =
+        context.executor().schedule(() -> context.close(), DISCARD_SECONDS, TimeUnit.SECONDS);
+    var ssl = context.pipeline().get(SslHandler.class);
+    if (ssl != null) {
+      ssl.closeOutbound();
+    } else if (context.channel() instanceof DuplexChannel duplex) {
+      duplex.shutdownOutput();
+    }
+    read();
   }
 
   private void discardRest() {

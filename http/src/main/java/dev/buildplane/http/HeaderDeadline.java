@@ -55,7 +55,8 @@ final class HeaderDeadline extends ChannelInboundHandlerAdapter {
     disarm();
   }
 
-  /// The next head may begin.
+  /// The next head may begin. The part of it that came in one read with the request before it is not seen here; such a
+  /// head is bounded by the idle limit.
   void awaitHead() {
     awaiting = true;
   }

@@ -68,7 +68,7 @@ final class NettyExchange implements AsyncExchange {
   private boolean bodiless;
   private boolean keepAlive;
   private boolean raw;
-  private boolean over;
+  private volatile boolean over;
   private long receivedBytes;
   private long discardedBytes;
   private long unsentBytes;
@@ -93,7 +93,7 @@ final class NettyExchange implements AsyncExchange {
         .set(HttpHeaderNames.CONTENT_TYPE, rendered.contentType())
         .setInt(HttpHeaderNames.CONTENT_LENGTH, rendered.body().length)
         .set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
-    owner.context().writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
+    owner.context().writeAndFlush(response).addListener(_ -> owner.closeGently());
   }
 
   // ---- from request to handler ----
@@ -105,6 +105,9 @@ final class NettyExchange implements AsyncExchange {
           request, owner.context().channel(), owner.http2(), owner.core().limits());
     } catch (HttpProblem problem) {
       keepAlive = false;
+      if (request.decoderResult().isFailure()) {
+        endOfRequest = Headers.EMPTY; // the decoder gives up on the connection: no body will follow
+      }
       fail(problem);
       return;
     }
@@ -540,7 +543,8 @@ final class NettyExchange implements AsyncExchange {
     var sent = sendSwitch(headers);
     sent.addListener(future -> {
       if (future.isSuccess()) {
-        over();
+        over = true;
+        owner.context().channel().closeFuture().addListener(_ -> runCloseActions());
         // Not from here: the decoder below may be in the middle of its work.
         eventLoop().execute(() -> owner.handOver(taker));
       }

@@ -233,7 +233,7 @@ final class NettyWebSocket extends SimpleChannelInboundHandler<WebSocketFrame>
     }
   }
 
-  /// @return null when a close frame has gone out already
+  /// Sends a close frame; null when one has gone out already.
   private @Nullable Future<Void> sendClose(int code, String reason) {
     lock.lock();
     try {

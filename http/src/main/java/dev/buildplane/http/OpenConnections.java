@@ -26,7 +26,7 @@ final class OpenConnections {
     this.limits = limits;
   }
 
-  /// @return false when there are too many
+  /// Counts a new connection in; false when there are too many.
   boolean admit(Channel channel) {
     var address = ((InetSocketAddress) channel.remoteAddress()).getAddress();
     lock.lock();

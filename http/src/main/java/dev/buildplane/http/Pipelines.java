@@ -60,7 +60,8 @@ final class Pipelines {
     // Refilled at once: streams that nobody reads must not use up the window of all others.
     connection
         .local()
-        .flowController(new DefaultHttp2LocalFlowController(connection, WINDOW_UPDATE_RATIO, true));
+        .flowController(new DefaultHttp2LocalFlowController(connection, WINDOW_UPDATE_RATIO, true)
+            .frameWriter(codec.encoder().frameWriter()));
     channel
         .pipeline()
         .addLast(codec)
@@ -93,6 +94,13 @@ final class Pipelines {
       } else {
         http1(ctx.channel(), core);
       }
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+      log.debug(
+          "{}: connection failed before its first request", core.settings().name(), cause);
+      ctx.close();
     }
 
     @Override

@@ -21,6 +21,8 @@ final class RequestParser {
 
   private RequestParser() {}
 
+  /// Reads one head.
+  ///
   /// @throws HttpProblem 400, 414, 417, 431 or 505
   static RequestHead parse(HttpRequest request, Channel channel, boolean http2, HttpLimits limits) {
     checkDecoded(request);

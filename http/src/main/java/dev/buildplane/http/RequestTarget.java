@@ -5,6 +5,8 @@ import java.util.Locale;
 /// The request target, split and checked once for everyone behind it (RFC 9112 section 3.2): what two parsers could
 /// read in two ways is refused.
 record RequestTarget(String rawPath, String rawQuery) {
+  /// Splits and checks.
+  ///
   /// @throws HttpProblem 400 for anything but a clean origin-form (or absolute-form) target
   static RequestTarget parse(String target) {
     var originForm = target.startsWith("/") ? target : fromAbsolute(target);

@@ -37,7 +37,8 @@ final class Conditions {
 
   Conditions set(String type, Condition.Status status, String reason, String message) {
     var before = recorded.get(type);
-    var since = before != null && before.status() == status ? before.lastTransitionTime() : text(now);
+    var since =
+        before != null && before.status() == status ? before.lastTransitionTime() : text(now);
     next.put(type, new Condition(type, status, reason, bounded(message), since, generation));
     return this;
   }

@@ -18,6 +18,7 @@ record Finding(String type, Condition.Status status, String reason, String messa
 
   /// The finding that was recorded.
   static Finding of(Condition condition) {
-    return new Finding(condition.type(), condition.status(), condition.reason(), condition.message());
+    return new Finding(
+        condition.type(), condition.status(), condition.reason(), condition.message());
   }
 }

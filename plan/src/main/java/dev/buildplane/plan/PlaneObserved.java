@@ -41,7 +41,8 @@ public record PlaneObserved(
     record SecretMissing(String namespace, String name) implements ClientCA {}
 
     /// The Secret exists but has no such key, or the key is empty.
-    record KeyMissing(String namespace, String name, String key, List<String> present) implements ClientCA {
+    record KeyMissing(String namespace, String name, String key, List<String> present)
+        implements ClientCA {
       public KeyMissing {
         present = List.copyOf(present);
       }
@@ -82,7 +83,10 @@ public record PlaneObserved(
     /// @param lastDisconnected when the last authorised connection went, as far as known
     /// @param rejection the last refused agent of the same planeID
     record Known(
-        List<Agent> authorised, int others, Optional<Instant> lastDisconnected, Optional<Rejection> rejection)
+        List<Agent> authorised,
+        int others,
+        Optional<Instant> lastDisconnected,
+        Optional<Rejection> rejection)
         implements Agents {
       public Known {
         authorised = List.copyOf(authorised);

@@ -26,7 +26,8 @@ public final class PlanePlanner {
   private PlanePlanner() {}
 
   public static PlanePlan plan(PlaneObserved seen) {
-    boolean held = seen.deleting() && !seen.forceDelete() && !seen.unfinishedRuns().isEmpty();
+    boolean held =
+        seen.deleting() && !seen.forceDelete() && !seen.unfinishedRuns().isEmpty();
     if (seen.deleting() && !held) {
       return new PlanePlan(List.of(new PlaneAction.RemoveFinalizer()), Optional.empty());
     }
@@ -46,14 +47,19 @@ public final class PlanePlanner {
         recorded == null ? List.of() : recorded.conditions(), seen.generation(), seen.now());
     var kind = seen.plane().kind();
     conditions.set(PlaneConditions.CREATED, true, kind.createdReason(), kind.createdMessage());
-    findings.forEach(found -> conditions.set(found.type(), found.status(), found.reason(), found.message()));
+    findings.forEach(
+        found -> conditions.set(found.type(), found.status(), found.reason(), found.message()));
     if (seen.deleting()) {
       conditions.set(
-          PlaneConditions.DELETION_BLOCKED, true, Reason.UNFINISHED_RUNS, blocked(seen.unfinishedRuns()));
+          PlaneConditions.DELETION_BLOCKED,
+          true,
+          Reason.UNFINISHED_RUNS,
+          blocked(seen.unfinishedRuns()));
     }
     var ready = ready(seen, findings);
     conditions.set(ready.type(), ready.status(), ready.reason(), ready.message());
-    var next = new PlaneStatus(seen.generation(), seen.planeID(), conditions.list(), connection(seen));
+    var next =
+        new PlaneStatus(seen.generation(), seen.planeID(), conditions.list(), connection(seen));
     return withCoarseHeartbeat(recorded, next);
   }
 
@@ -68,12 +74,16 @@ public final class PlanePlanner {
     }
     if (!Limits.isPlaneID(seen.planeID())) {
       return new Finding(
-          PlaneConditions.READY, Condition.Status.FALSE, Reason.INVALID_PLANE_ID, invalidPlaneID(seen));
+          PlaneConditions.READY,
+          Condition.Status.FALSE,
+          Reason.INVALID_PLANE_ID,
+          invalidPlaneID(seen));
     }
     return findings.stream()
         .filter(found -> found.status() != Condition.Status.TRUE)
         .findFirst()
-        .map(found -> new Finding(PlaneConditions.READY, found.status(), found.reason(), found.message()))
+        .map(found ->
+            new Finding(PlaneConditions.READY, found.status(), found.reason(), found.message()))
         .orElseGet(() -> new Finding(
             PlaneConditions.READY,
             Condition.Status.TRUE,
@@ -85,14 +95,16 @@ public final class PlanePlanner {
   }
 
   private static String invalidPlaneID(PlaneObserved seen) {
-    return "expected a planeID of 1 to 63 lower-case letters, digits and hyphens, found '" + seen.planeID()
+    return "expected a planeID of 1 to 63 lower-case letters, digits and hyphens, found '"
+        + seen.planeID()
         + "', taken from the name of the resource; set spec.planeID to the agent's clusterAgent.planeId";
   }
 
   private static String blocked(List<String> runs) {
     var listed = String.join(", ", runs.subList(0, Math.min(RUNS_LISTED, runs.size())));
     var more = runs.size() > RUNS_LISTED ? " and " + (runs.size() - RUNS_LISTED) + " more" : "";
-    return runs.size() + (runs.size() == 1 ? " run has" : " runs have") + " not ended: " + listed + more
+    return runs.size() + (runs.size() == 1 ? " run has" : " runs have") + " not ended: " + listed
+        + more
         + "; wait for them, cancel them, or annotate the plane with openchoreo.dev/force-delete=true";
   }
 
@@ -104,7 +116,8 @@ public final class PlanePlanner {
     };
   }
 
-  private static AgentConnection connection(Agents.Known known, @Nullable AgentConnection before, Instant now) {
+  private static AgentConnection connection(
+      Agents.Known known, @Nullable AgentConnection before, Instant now) {
     int count = known.authorised().size();
     var connected = known.authorised().stream()
         .map(PlaneObserved.Agent::since)
@@ -122,7 +135,8 @@ public final class PlanePlanner {
         later(connected.orElse(null), before == null ? null : before.lastConnectedTime()),
         missed
             ? Conditions.text(now)
-            : later(disconnected.orElse(null), before == null ? null : before.lastDisconnectedTime()),
+            : later(
+                disconnected.orElse(null), before == null ? null : before.lastDisconnectedTime()),
         later(heartbeat.orElse(null), before == null ? null : before.lastHeartbeatTime()),
         switch (count) {
           case 0 -> "No agents connected";
@@ -172,7 +186,8 @@ public final class PlanePlanner {
 
   /// One announcement per condition that changed; a condition that is new and holds is not worth one.
   private static List<Announcement> transitions(PlaneObserved seen, PlaneStatus next) {
-    var before = seen.recorded() == null ? List.<Condition>of() : seen.recorded().conditions();
+    var before =
+        seen.recorded() == null ? List.<Condition>of() : seen.recorded().conditions();
     var told = new ArrayList<Announcement>();
     if (Condition.find(before, PlaneConditions.CREATED).isEmpty()) {
       told.add(Announcement.normal(
@@ -181,8 +196,9 @@ public final class PlanePlanner {
     for (var condition : next.conditions()) {
       var old = Condition.find(before, condition.type());
       boolean changed = old.isEmpty()
-          ? !condition.holds()
-          : old.get().status() != condition.status() || !old.get().reason().equals(condition.reason());
+          ? !condition.holds() || condition.type().equals(PlaneConditions.DELETION_BLOCKED)
+          : old.get().status() != condition.status()
+              || !old.get().reason().equals(condition.reason());
       boolean repeatsAnother = condition.type().equals(PlaneConditions.READY)
           && old.map(Condition::status).filter(condition.status()::equals).isPresent();
       if (changed && !repeatsAnother) {
@@ -200,7 +216,8 @@ public final class PlanePlanner {
     if (condition.holds()) {
       return Announcement.normal(condition.type(), condition.message());
     }
-    var reason = condition.type().equals(PlaneConditions.READY) ? Reason.NOT_READY : condition.reason();
+    var reason =
+        condition.type().equals(PlaneConditions.READY) ? Reason.NOT_READY : condition.reason();
     return Announcement.warning(reason, condition.message());
   }
 

@@ -10,6 +10,7 @@ import dev.cel.extensions.CelListsExtensions;
 import dev.cel.extensions.CelStringExtensions;
 import dev.cel.parser.CelStandardMacro;
 import dev.cel.runtime.CelEvaluationException;
+import dev.cel.runtime.CelStandardFunctions;
 import java.util.EnumSet;
 import java.util.function.UnaryOperator;
 
@@ -19,8 +20,8 @@ import java.util.function.UnaryOperator;
 /// bindings and two-variable comprehensions, and the Kubernetes libraries (lists, regex, URL, IP and CIDR, quantity,
 /// format, semver) as the Kubernetes documentation on CEL describes them. Numbers of different types compare.
 ///
-/// Bounds: [#MAX_ITERATIONS] comprehension steps per evaluation, [#MAX_EXPRESSION] code points per expression. Regular
-/// expressions run in linear time.
+/// Bounds: [#MAX_ITERATIONS] comprehension steps per evaluation, [#MAX_EXPRESSION] code points per expression, 1 Mi
+/// characters per text and 100,000 entries per list that a function makes. Regular expressions run in linear time.
 public final class CelDialect {
   /// Comprehension steps one evaluation may take.
   public static final int MAX_ITERATIONS = 200_000;
@@ -82,22 +83,29 @@ public final class CelDialect {
           .maxParseRecursionDepth(MAX_DEPTH)
           .errorOnDuplicateMapKeys(true)
           .build();
-      // functions that other libraries overload too are declared once, in StringFunctions and KubernetesFunctions,
-      // because the evaluator knows one implementation per function name when types are dynamic
+      // functions that several libraries overload are declared once, in KubernetesFunctions, because the evaluator knows
+      // one implementation per function name when types are dynamic; those that make values grow are in BoundedFunctions
       var strings = EnumSet.complementOf(EnumSet.of(
           CelStringExtensions.Function.INDEX_OF,
           CelStringExtensions.Function.LAST_INDEX_OF,
-          CelStringExtensions.Function.REVERSE));
-      var lists = EnumSet.complementOf(EnumSet.of(CelListsExtensions.Function.REVERSE));
+          CelStringExtensions.Function.REVERSE,
+          CelStringExtensions.Function.JOIN,
+          CelStringExtensions.Function.QUOTE,
+          CelStringExtensions.Function.REPLACE));
+      var lists = EnumSet.complementOf(
+          EnumSet.of(CelListsExtensions.Function.REVERSE, CelListsExtensions.Function.RANGE));
       var library = new KubernetesFunctions();
       var cel = CelFactory.plannerCelBuilder()
           .setOptions(options)
+          .setStandardFunctions(CelStandardFunctions.newBuilder()
+              .excludeFunctions(CelStandardFunctions.StandardFunction.ADD)
+              .build())
+          .addFunctionBindings(BoundedFunctions.additions())
           .setStandardMacros(CelStandardMacro.STANDARD_MACROS)
           .addCompilerLibraries(
               CelExtensions.optional(),
               CelExtensions.strings(strings),
               CelExtensions.math(),
-              CelExtensions.encoders(options),
               CelExtensions.lists(lists),
               CelExtensions.sets(options),
               CelExtensions.comprehensions(),
@@ -106,7 +114,6 @@ public final class CelDialect {
               CelExtensions.optional(),
               CelExtensions.strings(strings),
               CelExtensions.math(),
-              CelExtensions.encoders(options),
               CelExtensions.lists(lists),
               CelExtensions.sets(options),
               CelExtensions.comprehensions())

@@ -6,7 +6,6 @@ import dev.cel.common.types.CelType;
 import dev.cel.runtime.CelEvaluationException;
 import dev.cel.runtime.CelRuntime;
 import java.util.Map;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /// A compiled CEL expression. Immutable and safe for concurrent use; it runs on the caller's thread.
@@ -15,6 +14,9 @@ public final class CelProgram {
       Pattern.compile("^evaluation error(?: at <input>:(\\d+))?: (.*)$", Pattern.DOTALL);
   private static final Pattern MISSING_KEY =
       Pattern.compile("^key '(.*)' is not present in map\\.$", Pattern.DOTALL);
+
+  private static final int MAX_CAUSES = 10;
+  private static final int MAX_DETAIL = 1_000;
 
   private final String expression;
   private final CelAbstractSyntaxTree tree;
@@ -54,7 +56,8 @@ public final class CelProgram {
     var message = String.valueOf(e.getMessage());
     var matcher = AT.matcher(message);
     var found = matcher.matches();
-    var detail = plain(found ? matcher.group(2) : message, e);
+    var whole = plain(found ? matcher.group(2) : message, e);
+    var detail = whole.length() <= MAX_DETAIL ? whole : whole.substring(0, MAX_DETAIL) + "...";
     var budget = e.getErrorCode() == CelErrorCode.ITERATION_BUDGET_EXCEEDED;
     var kind = budget ? CelProblem.Kind.BUDGET : CelProblem.Kind.EVALUATION;
     if (!found || matcher.group(1) == null) {
@@ -81,8 +84,10 @@ public final class CelProgram {
       case OVERLOAD_NOT_FOUND ->
         text.replaceFirst("^No matching overload for function '(.*?)'.*", "no such overload: $1");
       case INTERNAL_ERROR -> withCause(text, e);
-      case ATTRIBUTE_NOT_FOUND,
-          DUPLICATE_ATTRIBUTE,
+      // an index gives the bare key, a selection a sentence
+      case ATTRIBUTE_NOT_FOUND ->
+        text.startsWith("Error resolving") ? text : "no such key: " + text;
+      case DUPLICATE_ATTRIBUTE,
           INVALID_ARGUMENT,
           AMBIGUOUS_OVERLOAD,
           TYPE_NOT_FOUND,
@@ -92,11 +97,16 @@ public final class CelProgram {
     };
   }
 
+  /// The library's own sentence repeats the arguments, which may be long or secret: the reason below it says enough.
   private static String withCause(String text, CelEvaluationException e) {
-    var cause = e.getCause();
-    var reason = cause == null ? null : cause.getMessage();
-    return reason == null
-        ? text
-        : Matcher.quoteReplacement(reason).equals(text) ? text : text + ": " + reason;
+    var reason = text;
+    Throwable cause = e.getCause();
+    for (var depth = 0; cause != null && depth < MAX_CAUSES; depth++) {
+      var message = cause.getMessage();
+      reason = message == null ? reason : message;
+      cause = cause.getCause();
+    }
+    var arguments = reason.indexOf(" failed with arg(s)");
+    return arguments < 0 ? reason : reason.substring(0, arguments) + " failed";
   }
 }

@@ -1,7 +1,9 @@
 package dev.buildplane.schema;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.IntNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.LongNode;
 import com.google.common.primitives.UnsignedLong;
 import dev.cel.common.values.CelByteString;
 import dev.cel.common.values.NullValue;
@@ -161,7 +163,7 @@ public final class CelValues {
     return switch (value) {
       case NullValue _ -> json.nullNode();
       case Boolean b -> json.booleanNode(b);
-      case Long n -> json.numberNode(n);
+      case Long n -> integer(n);
       case UnsignedLong n -> json.numberNode(n.bigIntegerValue());
       case Double d -> json.numberNode(d);
       case String s -> json.textNode(s);
@@ -186,6 +188,11 @@ public final class CelValues {
         throw new IllegalArgumentException(
             "a CEL value of " + value.getClass().getSimpleName() + " has no JSON form");
     };
+  }
+
+  /// An integer as the JSON parser makes it, so that it equals the same number read from a document.
+  public static JsonNode integer(long value) {
+    return (int) value == value ? IntNode.valueOf((int) value) : LongNode.valueOf(value);
   }
 
   private static String keyText(Object key) {

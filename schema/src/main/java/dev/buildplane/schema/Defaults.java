@@ -21,7 +21,7 @@ final class Defaults {
         errors.add(new FieldError(
             at, FieldError.Type.FORBIDDEN, schema.defaultValue(), "must not be set at the root"));
       } else {
-        judge(schema, schema.defaultValue().deepCopy(), at, errors);
+        judge(schema, schema.defaultValue(), at, errors);
       }
     }
     schema.properties().values().forEach(child -> walk(child, false, errors));
@@ -33,13 +33,14 @@ final class Defaults {
     }
   }
 
-  private static void judge(SchemaNode schema, JsonNode value, String at, List<FieldError> errors) {
+  private static void judge(SchemaNode schema, JsonNode given, String at, List<FieldError> errors) {
+    var value = given.<JsonNode>deepCopy();
     var unknown = Pruning.prune(value, schema, false);
     if (!unknown.isEmpty()) {
       errors.add(new FieldError(
           at,
           FieldError.Type.INVALID,
-          value,
+          given,
           "must not have unknown fields: " + String.join(", ", unknown)));
       return;
     }

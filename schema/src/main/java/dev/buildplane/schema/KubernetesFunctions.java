@@ -49,6 +49,7 @@ final class KubernetesFunctions {
     quantities();
     comparisons();
     formats();
+    BoundedFunctions.addTo(functions);
   }
 
   List<CelFunctionDecl> declarations() {

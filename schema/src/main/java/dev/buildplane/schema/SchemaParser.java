@@ -641,9 +641,10 @@ final class SchemaParser {
     }
   }
 
-  private void error(String path, FieldError.Type type, JsonNode value, String detail) {
+  private void error(String path, FieldError.Type type, @Nullable JsonNode value, String detail) {
     if (errors.size() < MAX_ERRORS) {
-      errors.add(new FieldError(path, type, value, detail));
+      errors.add(
+          new FieldError(path, type, value == null ? MissingNode.getInstance() : value, detail));
     }
   }
 }

@@ -43,7 +43,9 @@ final class StringFormat {
         at++;
         text.append('%');
       } else {
-        text.append(clause());
+        var shown = clause();
+        BoundedFunctions.requireLength((long) text.length() + shown.length());
+        text.append(shown);
       }
     }
     return text.toString();

@@ -1,0 +1,88 @@
+package dev.buildplane.apiserver;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.buildplane.schema.SchemaProblem;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Every resource served right now: the built-in ones and those of CustomResourceDefinitions.
+/// Thread-safe; a definition is served as soon as [#define] has returned.
+final class Registry {
+  private static final Logger LOG = LoggerFactory.getLogger(Registry.class);
+
+  private record Key(String group, String version, String plural) {}
+
+  private final List<ResourceType> builtIn;
+  // Guarded by `this`; by name of the definition.
+  private final Map<String, List<ResourceType>> custom = new TreeMap<>();
+  private volatile Map<Key, ResourceType> all = Map.of();
+
+  Registry(List<ResourceType> builtIn) {
+    this.builtIn = List.copyOf(builtIn);
+    publish();
+  }
+
+  Optional<ResourceType> find(String group, String version, String plural) {
+    return Optional.ofNullable(all.get(new Key(group, version, plural)));
+  }
+
+  /// The built-in resource of that name.
+  ResourceType builtIn(String group, String plural) {
+    return builtIn.stream()
+        .filter(type -> type.group().equals(group) && type.plural().equals(plural))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /// In the order of discovery: built-in ones first.
+  Collection<ResourceType> all() {
+    return all.values();
+  }
+
+  /// One version of every stored resource, for walks over all objects.
+  Collection<ResourceType> stored() {
+    var byStorage = new LinkedHashMap<String, ResourceType>();
+    all.values().forEach(type -> byStorage.putIfAbsent(type.stored(), type));
+    return byStorage.values();
+  }
+
+  /// Any version of the resource that keys with this beginning belong to.
+  Optional<ResourceType> storedAt(String key) {
+    return all.values().stream().filter(type -> key.startsWith(type.prefix())).findFirst();
+  }
+
+  synchronized void define(ObjectNode definition) {
+    try {
+      custom.put(Meta.name(definition), CustomTypes.of(definition));
+      publish();
+    } catch (SchemaProblem e) {
+      LOG.error(
+          "custom resource definition {} is not served: its stored schema is refused",
+          Meta.name(definition),
+          e);
+    }
+  }
+
+  synchronized void undefine(String name) {
+    if (custom.remove(name) != null) {
+      publish();
+    }
+  }
+
+  private synchronized void publish() {
+    var types = new LinkedHashMap<Key, ResourceType>();
+    var every = new ArrayList<>(builtIn);
+    custom.values().forEach(every::addAll);
+    for (var type : every) {
+      types.putIfAbsent(new Key(type.group(), type.version(), type.plural()), type);
+    }
+    all = types;
+  }
+}

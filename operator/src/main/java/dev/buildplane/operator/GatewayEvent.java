@@ -1,0 +1,105 @@
+package dev.buildplane.operator;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/// One line of the gateway's `GET /api/v1/planes/watch`.
+sealed interface GatewayEvent {
+  /// The full state of one connection.
+  record Connection(
+      String connectionID,
+      String planeType,
+      String planeID,
+      Set<String> authorized,
+      Instant connectedAt,
+      Instant lastSeen)
+      implements GatewayEvent {
+    public Connection {
+      authorized = Set.copyOf(authorized);
+    }
+  }
+
+  /// A connection is gone.
+  record Disconnected(String connectionID, Instant at) implements GatewayEvent {}
+
+  /// An agent was turned away.
+  record Rejected(String planeType, String planeID, Instant at, String reason, String subject)
+      implements GatewayEvent {}
+
+  /// A connection is alive.
+  record Heartbeat(String connectionID, Instant lastSeen) implements GatewayEvent {}
+
+  /// The snapshot is complete.
+  record Synced() implements GatewayEvent {}
+
+  /// The stream is alive.
+  record Ping() implements GatewayEvent {}
+
+  ObjectMapper JSON = new ObjectMapper();
+
+  /// Reads a line. Types of a later gateway are no error, they are empty.
+  ///
+  /// @throws IllegalArgumentException when the line is no JSON object or lacks what its type demands
+  static Optional<GatewayEvent> parse(String line) {
+    JsonNode node;
+    try {
+      node = JSON.readTree(line);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException(
+          "expected a line of JSON, found: " + e.getOriginalMessage(), e);
+    }
+    return Optional.ofNullable(
+        switch (node.path("type").asText()) {
+          case "CONNECTION" ->
+            new Connection(
+                text(node, "connectionID"),
+                text(node, "planeType"),
+                text(node, "planeID"),
+                keys(node.path("authorized")),
+                time(node, "connectedAt"),
+                time(node, "lastSeen"));
+          case "DISCONNECTED" -> new Disconnected(text(node, "connectionID"), time(node, "at"));
+          case "REJECTED" ->
+            new Rejected(
+                text(node, "planeType"),
+                text(node, "planeID"),
+                time(node, "at"),
+                node.path("reason").asText("unknown reason"),
+                node.path("subject").asText("unknown"));
+          case "HEARTBEAT" -> new Heartbeat(text(node, "connectionID"), time(node, "lastSeen"));
+          case "SYNCED" -> new Synced();
+          case "PING" -> new Ping();
+          default -> null;
+        });
+  }
+
+  private static Set<String> keys(JsonNode array) {
+    var keys = new TreeSet<String>();
+    array.forEach(key -> keys.add(key.asText()));
+    return keys;
+  }
+
+  private static String text(JsonNode node, String field) {
+    var value = node.path(field).asText("");
+    if (value.isEmpty()) {
+      throw new IllegalArgumentException("expected " + field + " in " + node);
+    }
+    return value;
+  }
+
+  private static Instant time(JsonNode node, String field) {
+    try {
+      return OffsetDateTime.parse(text(node, field)).toInstant();
+    } catch (DateTimeException e) {
+      throw new IllegalArgumentException(
+          "expected an RFC 3339 time as " + field + " in " + node, e);
+    }
+  }
+}

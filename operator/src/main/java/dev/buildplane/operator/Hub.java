@@ -1,0 +1,157 @@
+package dev.buildplane.operator;
+
+import dev.buildplane.model.Plane;
+import dev.buildplane.model.PlaneKind;
+import dev.buildplane.model.PlaneRef;
+import dev.buildplane.model.PlaneStatus;
+import dev.buildplane.model.SecretReference;
+import dev.buildplane.model.Workflow;
+import dev.buildplane.model.WorkflowRun;
+import dev.buildplane.model.WorkflowRunStatus;
+import dev.buildplane.plan.RunPlanner;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import io.javaoperatorsdk.operator.processing.event.ResourceID;
+import io.javaoperatorsdk.operator.processing.event.source.IndexerResourceCache;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/// What the operator knows of the control plane's API server: caches fed by watches, never a list call per pass. Resources
+/// read from here belong to the cache: look, do not change.
+final class Hub implements AutoCloseable {
+  /// How long the first lists may take.
+  static final Duration SYNC_TIMEOUT = Duration.ofSeconds(60);
+
+  private final Statuses statuses;
+  private final SharedIndexInformer<Secret> secrets;
+  private final SharedIndexInformer<Workflow> workflows;
+  private final SharedIndexInformer<SecretReference> references;
+  private final Map<PlaneKind, IndexerResourceCache<Plane>> planes = new ConcurrentHashMap<>();
+
+  /// UIDs of planes whose finalizer is on its way out; the cache shows them a moment longer. Dropped with the plane.
+  private final Set<String> released = ConcurrentHashMap.newKeySet();
+
+  private volatile Optional<IndexerResourceCache<WorkflowRun>> runs = Optional.empty();
+
+  Hub(KubernetesClient hubClient, Statuses statuses) {
+    this.statuses = statuses;
+    secrets = hubClient.secrets().inAnyNamespace().runnableInformer(0);
+    workflows = hubClient.resources(Workflow.class).inAnyNamespace().runnableInformer(0);
+    references = hubClient.resources(SecretReference.class).inAnyNamespace().runnableInformer(0);
+  }
+
+  /// Starts the watches and waits for their first lists.
+  ///
+  /// @throws IllegalStateException when they do not come within [#SYNC_TIMEOUT]
+  void start(
+      Consumer<Secret> onSecret,
+      Consumer<Workflow> onWorkflow,
+      Consumer<SecretReference> onReference) {
+    secrets.addEventHandler(new AnyChange<>(onSecret));
+    workflows.addEventHandler(new AnyChange<>(onWorkflow));
+    references.addEventHandler(new AnyChange<>(onReference));
+    for (var informer : List.of(secrets, workflows, references)) {
+      informer.exceptionHandler((started, problem) -> true);
+      try {
+        informer.start().toCompletableFuture().get(SYNC_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
+      } catch (ExecutionException | TimeoutException e) {
+        throw new IllegalStateException(
+            "expected the list of " + informer.getApiTypeClass().getSimpleName()
+                + " from the API server within " + SYNC_TIMEOUT.toSeconds()
+                + " s, found none; see that its CRD is installed and may be listed",
+            e);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IllegalStateException("interrupted while starting", e);
+      }
+    }
+  }
+
+  void planes(PlaneKind kind, IndexerResourceCache<Plane> cache) {
+    planes.put(kind, cache);
+  }
+
+  void runs(IndexerResourceCache<WorkflowRun> cache) {
+    runs = Optional.of(cache);
+  }
+
+  /// A plane that exists and is not about to vanish.
+  Optional<Plane> plane(PlaneRef ref) {
+    return Optional.ofNullable(planes.get(ref.kind()))
+        .flatMap(cache -> cache.get(new ResourceID(ref.name(), ref.namespace())))
+        .filter(plane -> !released.contains(plane.getMetadata().getUid()));
+  }
+
+  /// All planes of all kinds.
+  Stream<Plane> planes() {
+    return Arrays.stream(PlaneKind.values())
+        .map(planes::get)
+        .filter(cache -> cache != null)
+        .flatMap(IndexerResourceCache::list);
+  }
+
+  /// The newest status of a plane, the operator's own last write included.
+  Optional<PlaneStatus> status(Plane plane) {
+    return Optional.ofNullable(statuses.newest(plane, plane.getStatus(), PlaneStatus.class));
+  }
+
+  WorkflowRunStatus status(WorkflowRun run) {
+    return Optional.ofNullable(statuses.newest(run, run.getStatus(), WorkflowRunStatus.class))
+        .orElse(WorkflowRunStatus.NONE);
+  }
+
+  Stream<WorkflowRun> runs() {
+    return runs.stream().flatMap(IndexerResourceCache::list);
+  }
+
+  /// Runs bound to a plane that have not ended.
+  Stream<WorkflowRun> unfinished(PlaneRef plane) {
+    return runs().filter(run -> !RunPlanner.ended(status(run)) && boundTo(run, plane));
+  }
+
+  boolean boundTo(WorkflowRun run, PlaneRef plane) {
+    var pinned = status(run).buildPlane();
+    return pinned != null && pinned.ref().filter(plane::equals).isPresent();
+  }
+
+  Optional<Secret> secret(String namespace, String name) {
+    return find(secrets, namespace, name);
+  }
+
+  Optional<Workflow> workflow(String namespace, String name) {
+    return find(workflows, namespace, name);
+  }
+
+  Optional<SecretReference> reference(String namespace, String name) {
+    return find(references, namespace, name);
+  }
+
+  private static <T extends HasMetadata> Optional<T> find(
+      SharedIndexInformer<T> informer, String namespace, String name) {
+    return Optional.ofNullable(informer.getIndexer().getByKey(namespace + "/" + name));
+  }
+
+  /// From now on the plane counts as gone.
+  void release(Plane plane) {
+    var present = planes().map(other -> other.getMetadata().getUid()).toList();
+    released.retainAll(present);
+    released.add(plane.getMetadata().getUid());
+  }
+
+  @Override
+  public void close() {
+    List.of(secrets, workflows, references).forEach(SharedIndexInformer::stop);
+  }
+}

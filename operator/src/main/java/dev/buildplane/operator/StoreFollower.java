@@ -1,0 +1,161 @@
+package dev.buildplane.operator;
+
+import dev.buildplane.plan.PlaneObserved.SecretStore;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/// Follows one ClusterSecretStore in one plane by a watch through its tunnel, in API version v1 or v1beta1, whichever the
+/// plane serves.
+final class StoreFollower implements AutoCloseable {
+  static final String GROUP = "external-secrets.io";
+
+  /// Newest first.
+  static final List<String> VERSIONS = List.of("v1", "v1beta1");
+
+  /// When to ask again whether External Secrets is installed: its absence cannot be watched.
+  static final Duration REPEAT = Duration.ofSeconds(30);
+
+  private final KubernetesClient planeClient;
+  private final String name;
+  private final Runnable listener;
+  private final ScheduledExecutorService timer;
+  private volatile SecretStore state = new SecretStore.Pending();
+
+  // guarded by this
+  private @Nullable SharedIndexInformer<GenericKubernetesResource> informer;
+  private boolean closed;
+
+  /// @param timer starts the probing, and repeats it while External Secrets is not there
+  /// @param listener called when [#state] has changed
+  StoreFollower(
+      KubernetesClient planeClient,
+      String name,
+      ScheduledExecutorService timer,
+      Runnable listener) {
+    this.planeClient = planeClient;
+    this.name = name;
+    this.timer = timer;
+    this.listener = listener;
+    probeIn(Duration.ZERO);
+  }
+
+  String name() {
+    return name;
+  }
+
+  SecretStore state() {
+    return state;
+  }
+
+  private void probeIn(Duration delay) {
+    timer.schedule(
+        () -> Thread.ofVirtual().name("store-probe").start(this::probe),
+        delay.toMillis(),
+        TimeUnit.MILLISECONDS);
+  }
+
+  private void probe() {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+    }
+    try {
+      var version = version();
+      if (version.isPresent()) {
+        follow(version.get());
+      } else {
+        now(new SecretStore.ApiMissing());
+        probeIn(REPEAT);
+      }
+    } catch (KubernetesClientException e) {
+      now(new SecretStore.Failed(String.valueOf(e.getMessage())));
+      probeIn(REPEAT);
+    }
+  }
+
+  private Optional<String> version() {
+    var group = planeClient.getApiGroup(GROUP);
+    if (group == null) {
+      return Optional.empty();
+    }
+    var served =
+        group.getVersions().stream().map(version -> version.getVersion()).toList();
+    return VERSIONS.stream().filter(served::contains).findFirst();
+  }
+
+  private void follow(String version) {
+    var stores = new ResourceDefinitionContext.Builder()
+        .withGroup(GROUP)
+        .withVersion(version)
+        .withKind("ClusterSecretStore")
+        .withPlural("clustersecretstores")
+        .withNamespaced(false)
+        .build();
+    var watch = planeClient
+        .genericKubernetesResources(stores)
+        .withField("metadata.name", name)
+        .runnableInformer(0);
+    watch.exceptionHandler((started, problem) -> {
+      if (!started) {
+        now(new SecretStore.Failed(String.valueOf(problem.getMessage())));
+      }
+      return true;
+    });
+    watch.addEventHandler(new AnyChange<>(_ -> look(watch)));
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      informer = watch;
+    }
+    watch.start().thenRun(() -> look(watch));
+  }
+
+  private void look(SharedIndexInformer<GenericKubernetesResource> watch) {
+    var store = watch.getIndexer().getByKey(name);
+    now(store == null ? new SecretStore.Missing(name) : found(store));
+  }
+
+  private SecretStore found(GenericKubernetesResource store) {
+    Object conditions = store.get("status", "conditions");
+    if (conditions instanceof List<?> list) {
+      for (var item : list) {
+        if (item instanceof Map<?, ?> condition && "Ready".equals(condition.get("type"))) {
+          return new SecretStore.Found(
+              name,
+              "True".equals(condition.get("status")),
+              condition.get("reason") + ": " + condition.get("message"));
+        }
+      }
+    }
+    return new SecretStore.Found(name, false, "it has no Ready condition yet");
+  }
+
+  private void now(SecretStore next) {
+    if (!next.equals(state)) {
+      state = next;
+      listener.run();
+    }
+  }
+
+  @Override
+  public void close() {
+    synchronized (this) {
+      closed = true;
+      if (informer != null) {
+        informer.stop();
+      }
+    }
+  }
+}

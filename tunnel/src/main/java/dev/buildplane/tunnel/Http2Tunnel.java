@@ -1,0 +1,162 @@
+package dev.buildplane.tunnel;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelInitializer;
+import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http2.Http2MultiplexHandler;
+import io.netty.handler.codec.http2.Http2StreamChannel;
+import io.netty.handler.codec.http2.Http2StreamChannelBootstrap;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
+import java.security.SecureRandom;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/// Assembles the pipeline of a tunnel, and the two ends' faces on it:
+/// `TLS -> WebSocketCodec -> HTTP/2 codec -> BudgetHandler -> multiplexer -> TunnelConnection`.
+final class Http2Tunnel {
+  /// Stream ids end at 2^30 per connection; a tunnel is drained, and so replaced, long before.
+  static final int ROTATE_AFTER_STREAMS = 1 << 28;
+
+  private static final SecureRandom SEEDS = new SecureRandom();
+
+  private Http2Tunnel() {}
+
+  static GatewayTunnel installGatewayEnd(
+      Channel channel,
+      HttpHeaders handshake,
+      List<ChannelHandler> replaced,
+      TunnelSettings settings) {
+    var connection = new TunnelConnection(channel, settings);
+    var codec = TunnelCodecBuilder.gatewayEnd(settings).build();
+    codec.connection().addListener(connection.streamCounter());
+    var multiplexer = new Http2MultiplexHandler(new RefusePushedStreams());
+    assemble(connection, replaced, WebSocketCodec.server(connection, masks()), codec, multiplexer);
+    return new GatewayEnd(connection, WebSocketHandshake.metadata(handshake));
+  }
+
+  static AgentTunnel installAgentEnd(
+      Channel channel,
+      List<ChannelHandler> replaced,
+      TunnelSettings settings,
+      ChannelHandler streams) {
+    var connection = new TunnelConnection(channel, settings);
+    var codec = TunnelCodecBuilder.agentEnd(settings).build();
+    codec.connection().addListener(connection.streamCounter());
+    var multiplexer = new Http2MultiplexHandler(new ChannelInitializer<Http2StreamChannel>() {
+      @Override
+      protected void initChannel(Http2StreamChannel stream) {
+        stream.pipeline().addLast(new AgentStreamCodec(connection), streams);
+      }
+    });
+    assemble(connection, replaced, WebSocketCodec.client(connection, masks()), codec, multiplexer);
+    return new AgentEnd(connection);
+  }
+
+  /// Ours go in before the HTTP handlers leave: what those had read ahead is handed to the next handler. The HTTP/2 preface, sent
+  /// when its codec is added, waits in the WebSocket codec for the flush, by when nothing is left to mistake it for HTTP.
+  private static void assemble(
+      TunnelConnection connection,
+      List<ChannelHandler> replaced,
+      WebSocketCodec webSocket,
+      ChannelHandler codec,
+      Http2MultiplexHandler multiplexer) {
+    var pipeline = connection.channel().pipeline();
+    pipeline.addLast(webSocket);
+    pipeline.addLast(codec);
+    pipeline.addLast(new BudgetHandler(connection.settings().budget()));
+    pipeline.addLast(multiplexer);
+    pipeline.addLast(connection);
+    replaced.forEach(pipeline::remove);
+    webSocket.start();
+  }
+
+  private static SplittableRandom masks() {
+    return new SplittableRandom(SEEDS.nextLong());
+  }
+
+  /// A server may not open streams towards us: push is off, so the codec refuses before this is ever asked.
+  @ChannelHandler.Sharable
+  private static final class RefusePushedStreams extends ChannelInitializer<Channel> {
+    @Override
+    protected void initChannel(Channel stream) {
+      stream.close();
+    }
+  }
+
+  private static final class AgentEnd extends TunnelEnd implements AgentTunnel {
+    AgentEnd(TunnelConnection connection) {
+      super(connection);
+    }
+  }
+
+  private static final class GatewayEnd extends TunnelEnd implements GatewayTunnel {
+    private final Map<String, String> metadata;
+    private final AtomicInteger opened = new AtomicInteger();
+
+    GatewayEnd(TunnelConnection connection, Map<String, String> metadata) {
+      super(connection);
+      this.metadata = metadata;
+    }
+
+    @Override
+    public Future<Channel> openStream(ChannelHandler handler) {
+      Promise<Channel> opening = connection.channel().eventLoop().newPromise();
+      if (connection.isClosed()) {
+        return opening.setFailure(new TunnelException(
+            TunnelException.Code.CONNECTION_LOST,
+            true,
+            connection.reasonOrLost().detail()));
+      }
+      if (connection.isDraining()) {
+        return opening.setFailure(new TunnelException(
+            TunnelException.Code.DRAINING, "this tunnel is draining; use another"));
+      }
+      if (connection.activeStreams() >= connection.peerMaxStreams()) {
+        return opening.setFailure(new TunnelException(
+            TunnelException.Code.TOO_MANY_STREAMS,
+            "the agent takes at most " + connection.peerMaxStreams()
+                + " streams at a time, and has them"));
+      }
+      if (!connection.settings().budget().takesStreams()) {
+        return opening.setFailure(new TunnelException(
+            TunnelException.Code.OVERLOADED,
+            "the memory budget for tunnels is spent by readers that do not read; try again later"));
+      }
+      if (opened.incrementAndGet() == ROTATE_AFTER_STREAMS) {
+        connection.drain();
+      }
+      open(handler, opening);
+      return opening;
+    }
+
+    private void open(ChannelHandler handler, Promise<Channel> opening) {
+      new Http2StreamChannelBootstrap(connection.channel())
+          .handler(new ChannelInitializer<Http2StreamChannel>() {
+            @Override
+            protected void initChannel(Http2StreamChannel stream) {
+              stream.pipeline().addLast(new GatewayStreamCodec(connection), handler);
+            }
+          })
+          .open()
+          .addListener((Future<Http2StreamChannel> done) -> {
+            if (done.isSuccess()) {
+              opening.setSuccess(done.getNow());
+            } else {
+              opening.setFailure(new TunnelException(
+                  TunnelException.Code.CONNECTION_LOST,
+                  true,
+                  connection.reasonOrLost().detail()));
+            }
+          });
+    }
+
+    @Override
+    public Map<String, String> agentMetadata() {
+      return metadata;
+    }
+  }
+}

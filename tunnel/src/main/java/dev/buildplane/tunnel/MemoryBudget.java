@@ -1,0 +1,66 @@
+package dev.buildplane.tunnel;
+
+import io.netty.util.internal.PlatformDependent;
+import java.util.concurrent.atomic.AtomicLong;
+
+/// How many bytes all tunnels of a process may hold that came in and were not yet read.
+///
+/// With the connection window refilled at once (so that a stalled reader cannot freeze its neighbours),
+/// stalled streams times stream window is all that bounds memory; a few hundred of them would exhaust direct
+/// memory and take the tunnel down. So bytes are counted while they wait, and:
+/// - while more than three quarters are used, no new stream is opened or accepted;
+/// - a stream that holds more than what is *left* of the budget is reset when more arrives for it. What is left
+///   shrinks as streams stall, so those that stall stop early and those that read, holding little, go on;
+/// - a stream may always hold [#FLOOR_BYTES], so that a healthy one survives any pressure. The true bound is
+///   therefore `limit + streams * FLOOR_BYTES`.
+///
+/// Thread-safe.
+public final class MemoryBudget {
+  /// What a stream may hold whatever the pressure.
+  public static final int FLOOR_BYTES = 64 << 10;
+
+  private static final long PROCESS_LIMIT_BYTES =
+      Math.max(32L << 20, PlatformDependent.maxDirectMemory() / 4);
+  private static final MemoryBudget PROCESS = new MemoryBudget(PROCESS_LIMIT_BYTES);
+
+  private final long limitBytes;
+  private final AtomicLong usedBytes = new AtomicLong();
+
+  public MemoryBudget(long limitBytes) {
+    if (limitBytes < FLOOR_BYTES) {
+      throw new IllegalArgumentException(
+          "expected a limit of at least " + FLOOR_BYTES + " bytes, found " + limitBytes);
+    }
+    this.limitBytes = limitBytes;
+  }
+
+  /// The one budget of this process: a quarter of its direct memory, at least 32 MiB.
+  public static MemoryBudget process() {
+    return PROCESS;
+  }
+
+  public long limitBytes() {
+    return limitBytes;
+  }
+
+  public long usedBytes() {
+    return usedBytes.get();
+  }
+
+  boolean takesStreams() {
+    return usedBytes.get() <= limitBytes - limitBytes / 4;
+  }
+
+  /// Whether a stream that holds `heldBytes` may hold more.
+  boolean mayHold(long heldBytes) {
+    return heldBytes <= Math.max(FLOOR_BYTES, limitBytes - usedBytes.get());
+  }
+
+  void take(int bytes) {
+    usedBytes.addAndGet(bytes);
+  }
+
+  void giveBack(int bytes) {
+    usedBytes.addAndGet(-bytes);
+  }
+}

@@ -1,0 +1,322 @@
+package dev.buildplane.tunnel;
+
+import static java.util.Objects.requireNonNull;
+import static java.util.concurrent.TimeUnit.NANOSECONDS;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.handler.codec.http2.DefaultHttp2GoAwayFrame;
+import io.netty.handler.codec.http2.DefaultHttp2PingFrame;
+import io.netty.handler.codec.http2.Http2ConnectionAdapter;
+import io.netty.handler.codec.http2.Http2Error;
+import io.netty.handler.codec.http2.Http2Exception;
+import io.netty.handler.codec.http2.Http2GoAwayFrame;
+import io.netty.handler.codec.http2.Http2PingFrame;
+import io.netty.handler.codec.http2.Http2SettingsFrame;
+import io.netty.handler.codec.http2.Http2Stream;
+import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.Future;
+import java.io.IOException;
+import java.net.SocketAddress;
+import java.time.Instant;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The life of one tunnel, either end: up when SETTINGS have come, PINGs and the silence limit, GOAWAY and drain, the
+/// reason of the end. The last handler of the connection's pipeline.
+///
+/// State is changed on the event loop only; what other threads may ask is volatile or atomic.
+final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCodec.Owner {
+  private static final Logger LOG = LoggerFactory.getLogger(TunnelConnection.class);
+  private static final long LIVENESS_PING = 0x62_70_6c_69_76_65L;
+  private static final long DRAIN_PING = 0x62_70_64_72_61_69_6eL;
+
+  private final TunnelSettings settings;
+  private final Channel channel;
+  private final AtomicInteger activeStreams = new AtomicInteger();
+  private final AtomicReference<@Nullable CloseReason> reason = new AtomicReference<>();
+  private final CompletableFuture<CloseReason> closed = new CompletableFuture<>();
+  private final CompletableFuture<Void> draining = new CompletableFuture<>();
+  private final CompletableFuture<Void> up = new CompletableFuture<>();
+  private volatile boolean peerTakesConnect;
+  private volatile long peerMaxStreams = Long.MAX_VALUE;
+  private volatile long lastHeardNanos;
+  private volatile Instant lastSeen;
+  private long lastPingNanos;
+  private boolean drainAsked;
+  private boolean drainAcknowledged;
+  private @Nullable Future<?> tick;
+  private @Nullable Future<?> drainDeadline;
+
+  TunnelConnection(Channel channel, TunnelSettings settings) {
+    this.channel = channel;
+    this.settings = settings;
+    this.lastSeen = settings.clock().instant();
+    this.lastHeardNanos = nanoTime();
+    this.lastPingNanos = lastHeardNanos;
+  }
+
+  private long nanoTime() {
+    return channel.eventLoop().ticker().nanoTime();
+  }
+
+  Http2ConnectionAdapter streamCounter() {
+    return new Http2ConnectionAdapter() {
+      @Override
+      public void onStreamActive(Http2Stream stream) {
+        activeStreams.incrementAndGet();
+      }
+
+      @Override
+      public void onStreamClosed(Http2Stream stream) {
+        activeStreams.decrementAndGet();
+        closeIfDrained();
+      }
+    };
+  }
+
+  // ---- asked from any thread
+
+  Channel channel() {
+    return channel;
+  }
+
+  TunnelSettings settings() {
+    return settings;
+  }
+
+  boolean isUp() {
+    return up.isDone()
+        && !up.isCompletedExceptionally()
+        && reason.get() == null
+        && channel.isActive();
+  }
+
+  boolean isDraining() {
+    return draining.isDone();
+  }
+
+  boolean isClosed() {
+    return reason.get() != null || !channel.isActive();
+  }
+
+  boolean peerTakesConnect() {
+    return peerTakesConnect;
+  }
+
+  long peerMaxStreams() {
+    return peerMaxStreams;
+  }
+
+  int activeStreams() {
+    return activeStreams.get();
+  }
+
+  Instant lastSeen() {
+    return lastSeen;
+  }
+
+  SocketAddress remoteAddress() {
+    return channel.remoteAddress();
+  }
+
+  CompletableFuture<Void> up() {
+    return up;
+  }
+
+  CompletableFuture<CloseReason> closed() {
+    return closed;
+  }
+
+  CompletableFuture<Void> draining() {
+    return draining;
+  }
+
+  /// Why it ended, or why it will have: a stream that dies before anybody named a reason lost its connection.
+  CloseReason reasonOrLost() {
+    var known = reason.get();
+    return known != null
+        ? known
+        : new CloseReason(CloseReason.Code.CONNECTION_LOST, "the connection was lost");
+  }
+
+  // ---- liveness
+
+  @Override
+  public void heard() {
+    lastHeardNanos = nanoTime();
+    lastSeen = settings.clock().instant();
+  }
+
+  @Override
+  public void handlerAdded(ChannelHandlerContext ctx) {
+    scheduleTick(ctx);
+  }
+
+  private void scheduleTick(ChannelHandlerContext ctx) {
+    long now = nanoTime();
+    long untilDead = lastHeardNanos + settings.silenceLimit().toNanos() - now;
+    long untilPing = lastPingNanos + settings.pingInterval().toNanos() - now;
+    tick = ctx.executor()
+        .schedule(() -> onTick(ctx), Math.max(0, Math.min(untilDead, untilPing)), NANOSECONDS);
+  }
+
+  private void onTick(ChannelHandlerContext ctx) {
+    if (isClosed()) {
+      return;
+    }
+    long now = nanoTime();
+    if (now - lastHeardNanos >= settings.silenceLimit().toNanos()) {
+      ending(new CloseReason(
+          CloseReason.Code.SILENT,
+          "nothing was heard from the peer for " + settings.silenceLimit().toMillis() + " ms"));
+      abandon();
+      return;
+    }
+    if (now - lastPingNanos >= settings.pingInterval().toNanos()) {
+      lastPingNanos = now;
+      ctx.writeAndFlush(new DefaultHttp2PingFrame(LIVENESS_PING));
+    }
+    scheduleTick(ctx);
+  }
+
+  /// Closes the socket itself: a peer that does not answer will not take part in a TLS or WebSocket close either, and
+  /// waiting for it would keep streams hanging.
+  private void abandon() {
+    var first = channel.pipeline().firstContext();
+    if (first == null) {
+      channel.close();
+    } else {
+      first.close();
+    }
+  }
+
+  // ---- what the peer says about the connection
+
+  @Override
+  public void channelRead(ChannelHandlerContext ctx, Object msg) {
+    switch (msg) {
+      case Http2SettingsFrame frame -> settingsCame(frame);
+      case Http2PingFrame ping
+      when ping.ack() && ping.content() == DRAIN_PING -> {
+        drainAcknowledged = true;
+        closeIfDrained();
+      }
+      case Http2GoAwayFrame frame -> goAwayCame(frame);
+      default -> {
+        // Acknowledgements and unknown frames ask for nothing.
+      }
+    }
+    ReferenceCountUtil.release(msg);
+  }
+
+  private void settingsCame(Http2SettingsFrame frame) {
+    var theirs = frame.settings();
+    var streams = theirs.maxConcurrentStreams();
+    if (streams != null) {
+      peerMaxStreams = streams;
+    }
+    peerTakesConnect |= Boolean.TRUE.equals(theirs.connectProtocolEnabled());
+    up.complete(null);
+  }
+
+  private void goAwayCame(Http2GoAwayFrame frame) {
+    if (frame.errorCode() != Http2Error.NO_ERROR.code()) {
+      ending(new CloseReason(
+          CloseReason.Code.PROTOCOL_ERROR,
+          "the peer ended the connection with HTTP/2 error "
+              + Http2Error.valueOf(frame.errorCode())));
+    }
+    draining.complete(null);
+  }
+
+  // ---- drain and close
+
+  void drain() {
+    onLoop(this::drainOnLoop);
+  }
+
+  private void drainOnLoop() {
+    if (drainAsked || isClosed()) {
+      return;
+    }
+    drainAsked = true;
+    draining.complete(null);
+    // The highest stream id, so that nothing already on its way is refused (RFC 9113 section 6.8). Once the PING is answered,
+    // everything the peer had sent before it saw the GOAWAY has come.
+    channel.write(
+        new DefaultHttp2GoAwayFrame(Http2Error.NO_ERROR).setExtraStreamIds(Integer.MAX_VALUE));
+    channel.writeAndFlush(new DefaultHttp2PingFrame(DRAIN_PING));
+    long limit = settings.drainLimit().toNanos();
+    drainDeadline = channel
+        .eventLoop()
+        .schedule(() -> close(drained("its drain limit had come")), limit, NANOSECONDS);
+  }
+
+  private void closeIfDrained() {
+    if (drainAsked && drainAcknowledged && activeStreams.get() == 0) {
+      // Not from within the codec's call: what it is still writing must get out first.
+      channel.eventLoop().execute(() -> {
+        if (activeStreams.get() == 0) {
+          close(drained("every stream had finished"));
+        }
+      });
+    }
+  }
+
+  private static CloseReason drained(String why) {
+    return new CloseReason(CloseReason.Code.DRAINED, "drained: " + why);
+  }
+
+  void close(CloseReason why) {
+    ending(why);
+    onLoop(channel::close);
+  }
+
+  private void onLoop(Runnable task) {
+    if (channel.eventLoop().inEventLoop()) {
+      task.run();
+    } else {
+      channel.eventLoop().execute(task);
+    }
+  }
+
+  @Override
+  public void ending(CloseReason why) {
+    reason.compareAndSet(null, requireNonNull(why, "why"));
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+    var code = cause instanceof Http2Exception
+        ? CloseReason.Code.PROTOCOL_ERROR
+        : CloseReason.Code.CONNECTION_LOST;
+    ending(new CloseReason(code, cause.getClass().getSimpleName() + ": " + cause.getMessage()));
+    if (!(cause instanceof IOException) && !(cause instanceof Http2Exception)) {
+      LOG.warn("closing a tunnel after an unexpected failure", cause);
+    }
+    ctx.close();
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) {
+    for (var task : new Future<?>[] {tick, drainDeadline}) {
+      if (task != null) {
+        task.cancel(false);
+      }
+    }
+    var why = reasonOrLost();
+    ending(why);
+    LOG.debug("tunnel with {} ended: {}", channel.remoteAddress(), why);
+    draining.complete(null);
+    up.completeExceptionally(
+        new TunnelException(TunnelException.Code.CONNECTION_LOST, why.detail()));
+    closed.complete(why);
+    ctx.fireChannelInactive();
+  }
+}

@@ -1,0 +1,58 @@
+package dev.buildplane.tunnel;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import java.util.random.RandomGenerator;
+
+/// Writes RFC 6455 frame heads and masks payload. A server's frames go unmasked.
+final class WebSocketFrameWriter {
+  static final int MAX_HEAD_BYTES = 14;
+
+  private static final int FIN = 0x80;
+  private static final int MASKED = 0x80;
+
+  private final boolean masking;
+  private final RandomGenerator masks;
+
+  /// @param masks the RFC asks for masks that scripts in a browser cannot guess; there are none here and TLS is
+  ///     beneath, so a seeded generator does
+  WebSocketFrameWriter(boolean masking, RandomGenerator masks) {
+    this.masking = masking;
+    this.masks = masks;
+  }
+
+  boolean masking() {
+    return masking;
+  }
+
+  /// Appends the head of a whole (unfragmented) frame.
+  ///
+  /// @return the mask to apply to the payload, 0 when there is none
+  int head(ByteBuf out, int opcode, int payloadBytes) {
+    int maskBit = masking ? MASKED : 0;
+    out.writeByte(FIN | opcode);
+    if (payloadBytes < 126) {
+      out.writeByte(maskBit | payloadBytes);
+    } else if (payloadBytes <= 0xffff) {
+      out.writeByte(maskBit | 126).writeShort(payloadBytes);
+    } else {
+      out.writeByte(maskBit | 127).writeLong(payloadBytes);
+    }
+    if (!masking) {
+      return 0;
+    }
+    int mask = masks.nextInt();
+    out.writeInt(mask);
+    return mask;
+  }
+
+  /// A small frame in one buffer.
+  ByteBuf frame(ByteBufAllocator alloc, int opcode, byte[] payload) {
+    var out = alloc.buffer(MAX_HEAD_BYTES + payload.length);
+    int mask = head(out, opcode, payload.length);
+    int from = out.writerIndex();
+    out.writeBytes(payload);
+    WebSocketMask.apply(out, from, out.writerIndex(), mask, 0);
+    return out;
+  }
+}

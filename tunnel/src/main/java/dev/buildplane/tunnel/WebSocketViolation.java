@@ -1,0 +1,26 @@
+package dev.buildplane.tunnel;
+
+/// The peer broke RFC 6455.
+final class WebSocketViolation extends Exception {
+  static final int PROTOCOL_ERROR = 1002;
+  static final int UNSUPPORTED_DATA = 1003;
+  static final int TOO_BIG = 1009;
+
+  private final int closeCode;
+  private final String text;
+
+  WebSocketViolation(int closeCode, String message) {
+    super(message, null, false, false);
+    this.closeCode = closeCode;
+    this.text = message;
+  }
+
+  String text() {
+    return text;
+  }
+
+  /// The code for the close frame that answers it (RFC 6455 section 7.4.1).
+  int closeCode() {
+    return closeCode;
+  }
+}
