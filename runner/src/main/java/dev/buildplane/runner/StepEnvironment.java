@@ -6,11 +6,15 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /// Works out the environment of a step: the runner's settings, then `envFrom`, then `env`.
-record StepEnvironment(RunnerSettings settings, Lookup lookup, String namespace) {
+///
+/// @param paths rewrites paths in the values that a template gives
+record StepEnvironment(
+    RunnerSettings settings, Lookup lookup, String namespace, UnaryOperator<String> paths) {
   private static final Pattern NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
   private static final Pattern REFERENCE = Pattern.compile("\\$?\\$\\(([-A-Za-z0-9_.]+)\\)");
 
@@ -29,7 +33,8 @@ record StepEnvironment(RunnerSettings settings, Lookup lookup, String namespace)
       if (!NAME.matcher(name).matches()) {
         throw new StepProblem("env: expected a variable name, found \"" + name + "\"");
       }
-      value(variable, order).ifPresent(value -> environment.put(name, expand(value, environment)));
+      value(variable, order)
+          .ifPresent(value -> environment.put(name, expand(paths.apply(value), environment)));
     }
     return environment;
   }

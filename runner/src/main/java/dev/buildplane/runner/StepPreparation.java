@@ -40,7 +40,10 @@ record StepPreparation(
         .mounts(order, container, step)) {
       view.add(mount);
     }
-    var command = command(container);
+    var command = new ArrayList<String>();
+    for (var word : command(container)) {
+      command.add(view.rewritten(word));
+    }
     if (isScript) {
       Files.createDirectories(step.file("script"));
       Files.writeString(
@@ -48,22 +51,19 @@ record StepPreparation(
       view.add(new FileView.Mount(step.file("script"), "/argo/staging", true));
       command.add(view.rewritten("/argo/staging/script"));
     }
-    var environment = new StepEnvironment(settings, lookup, namespace)
-        .of(
-            container,
-            order,
-            sandbox.isolated() ? "/.buildplane/home" : step.file("hold/home").toString());
-    command.replaceAll(word -> StepEnvironment.expand(view.rewritten(word), environment));
-    environment.replaceAll((name, value) -> "PATH".equals(name) ? value : view.rewritten(value));
+    var home = sandbox.isolated() ? "/.buildplane/home" : step.file("hold/home").toString();
+    var environment = new StepEnvironment(settings, lookup, namespace, view::rewritten)
+        .of(container, order, home);
+    command.replaceAll(word -> StepEnvironment.expand(word, environment));
     if (!sandbox.isolated()) {
       environment.putIfAbsent("TMPDIR", step.file("tmp").toString());
     }
     writeOutputs(order, step, view);
     view.write(settings);
-    var workingDirectory = container
-        .path("workingDir")
-        .asText(sandbox.isolated() ? "/" : step.file("hold/home").toString());
-    return new Prepared(command, environment, view.rewritten(workingDirectory));
+    var workingDirectory = container.hasNonNull("workingDir")
+        ? view.rewritten(container.get("workingDir").asText())
+        : sandbox.isolated() ? "/" : home;
+    return new Prepared(command, environment, workingDirectory);
   }
 
   private static List<String> command(JsonNode container) throws StepProblem {

@@ -152,7 +152,7 @@ final class StepProcesses implements AutoCloseable {
           } catch (InterruptedException stopped) {
             Thread.currentThread()
                 .interrupt(); // given up before it was a process, on behalf of kill, forget or
-                              // close
+            // close
           } finally {
             carers.remove(key);
             changed.accept(key.workflowUid());
