@@ -190,7 +190,7 @@ final class ResourceRequests {
       throw ApiProblem.methodNotAllowed();
     }
     var target = asked.target();
-    if (!(Json.MAPPER.readTree(asked.exchange().body().readAllBytes())
+    if (!(body(asked, asked.options())
         instanceof ObjectNode request)) {
       throw ApiProblem.badRequest("expected a TokenRequest, found other JSON");
     }
