@@ -8,9 +8,10 @@ import java.util.concurrent.atomic.AtomicLong;
 /// With the connection window refilled at once (so that a stalled reader cannot freeze its neighbours),
 /// stalled streams times stream window is all that bounds memory; a few hundred of them would exhaust direct
 /// memory and take the tunnel down. So bytes are counted while they wait, and:
-/// - while more than three quarters are used, no new stream is opened or accepted;
-/// - a stream that holds more than what is *left* of the budget is reset when more arrives for it. What is left
-///   shrinks as streams stall, so those that stall stop early and those that read, holding little, go on;
+/// - a stream that holds more than what is left of three quarters of the budget is reset when more arrives for it. What is
+///   left shrinks as streams stall, so the first to stall keep their window, later ones are given up, and those that read, holding
+///   little, go on;
+/// - while more than seven eighths are used, no new stream is opened or accepted;
 /// - a stream may always hold [#FLOOR_BYTES], so that a healthy one survives any pressure. The true bound is
 ///   therefore `limit + streams * FLOOR_BYTES`.
 ///
@@ -48,12 +49,12 @@ public final class MemoryBudget {
   }
 
   boolean takesStreams() {
-    return usedBytes.get() <= limitBytes - limitBytes / 4;
+    return usedBytes.get() <= limitBytes - limitBytes / 8;
   }
 
   /// Whether a stream that holds `heldBytes` may hold more.
   boolean mayHold(long heldBytes) {
-    return heldBytes <= Math.max(FLOOR_BYTES, limitBytes - usedBytes.get());
+    return heldBytes <= Math.max(FLOOR_BYTES, limitBytes - limitBytes / 4 - usedBytes.get());
   }
 
   void take(int bytes) {
