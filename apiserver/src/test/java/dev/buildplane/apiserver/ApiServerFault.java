@@ -29,8 +29,13 @@ final class ApiServerFault {
       var served = new Served(Path.of(arguments[0]), PodLogs.NONE);
       try (var client = served.client(true)) {
         for (var n = 0; ; n++) {
-          var map = new ConfigMapBuilder().withNewMetadata().withName("c-" + n).endMetadata().build();
-          System.out.println(client.configMaps().resource(map).create().getMetadata().getName());
+          var map = new ConfigMapBuilder()
+              .withNewMetadata()
+              .withName("c-" + n)
+              .endMetadata()
+              .build();
+          System.out.println(
+              client.configMaps().resource(map).create().getMetadata().getName());
           System.out.flush();
         }
       }
@@ -41,12 +46,18 @@ final class ApiServerFault {
   void whatWasAnsweredBeforeAKillIsThereAfterIt() throws IOException, InterruptedException {
     var java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
     var child = new ProcessBuilder(
-            java, "--enable-native-access=ALL-UNNAMED", "-XX:TieredStopAtLevel=1",
-            "-cp", System.getProperty("java.class.path"), Child.class.getName(), folder.toString())
+            java,
+            "--enable-native-access=ALL-UNNAMED",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            System.getProperty("java.class.path"),
+            Child.class.getName(),
+            folder.toString())
         .redirectError(Files.createFile(folder.resolve("child.log")).toFile())
         .start();
     var answered = new ArrayList<String>();
-    try (var output = new BufferedReader(new InputStreamReader(child.getInputStream(), StandardCharsets.UTF_8))) {
+    try (var output =
+        new BufferedReader(new InputStreamReader(child.getInputStream(), StandardCharsets.UTF_8))) {
       for (var line = output.readLine(); line != null; line = output.readLine()) {
         if (line.matches("c-\\d+")) {
           answered.add(line);
