@@ -91,14 +91,17 @@ final class Protobuf {
       throw ApiProblem.badRequest("protobuf body: expected the prefix k8s\\0, found other bytes");
     }
     try {
-      var envelope = message("Unknown", ByteBuffer.wrap(body, MAGIC.length, body.length - MAGIC.length), 0);
+      var envelope =
+          message("Unknown", ByteBuffer.wrap(body, MAGIC.length, body.length - MAGIC.length), 0);
       var kind = Json.text(envelope, "typeMeta", "kind");
       if (!MESSAGES.containsKey(kind) || !envelope.path("typeMeta").has("apiVersion")) {
         throw ApiProblem.unsupportedMediaType(MEDIA_TYPE + " of kind " + kind, Bodies.ACCEPTED);
       }
       var raw = Base64.getDecoder().decode(Json.text(envelope, "raw"));
       var object = message(kind, ByteBuffer.wrap(raw), 0);
-      return object.put("apiVersion", Json.text(envelope, "typeMeta", "apiVersion")).put("kind", kind);
+      return object
+          .put("apiVersion", Json.text(envelope, "typeMeta", "apiVersion"))
+          .put("kind", kind);
     } catch (BufferUnderflowException e) {
       throw ApiProblem.badRequest("protobuf body: expected whole fields, found a cut one");
     }
@@ -106,7 +109,8 @@ final class Protobuf {
 
   private static ObjectNode message(String type, ByteBuffer in, int depth) {
     if (depth > MAX_DEPTH) {
-      throw ApiProblem.badRequest("protobuf body: expected at most " + MAX_DEPTH + " nested messages");
+      throw ApiProblem.badRequest(
+          "protobuf body: expected at most " + MAX_DEPTH + " nested messages");
     }
     var object = Json.object();
     var fields = MESSAGES.getOrDefault(type, Map.of());
@@ -118,7 +122,9 @@ final class Protobuf {
         case 1 -> slice(in, Long.BYTES);
         case 2 -> bytes(object, field, slice(in, varint(in)), depth);
         case 5 -> slice(in, Integer.BYTES);
-        default -> throw ApiProblem.badRequest("protobuf body: expected wire type 0, 1, 2 or 5, found " + (tag & 7));
+        default ->
+          throw ApiProblem.badRequest(
+              "protobuf body: expected wire type 0, 1, 2 or 5, found " + (tag & 7));
       }
     }
     return object;
@@ -132,13 +138,13 @@ final class Protobuf {
     }
   }
 
-  private static void bytes(
-      ObjectNode object, @Nullable Field field, ByteBuffer value, int depth) {
+  private static void bytes(ObjectNode object, @Nullable Field field, ByteBuffer value, int depth) {
     if (field == null) {
       return;
     }
     switch (field.type()) {
-      case "map", "bytemap" -> entry(Json.child(object, field.name()), value, field.type().equals("bytemap"));
+      case "map", "bytemap" ->
+        entry(Json.child(object, field.name()), value, field.type().equals("bytemap"));
       case "bytes" -> object.put(field.name(), base64(value));
       case "time" -> {
         var seconds = message("Time", value, depth + 1).path("seconds");

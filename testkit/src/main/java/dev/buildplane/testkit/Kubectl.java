@@ -40,12 +40,11 @@ public record Kubectl(Path kubeconfig, Path home) {
   /// @param folder an empty folder that may be written to
   /// @param serverCaPem who vouches for the server
   /// @throws AssertionError when there is no `kubectl`
-  public static Kubectl against(Path folder, int port, String serverCaPem, Identity client) throws IOException {
+  public static Kubectl against(Path folder, int port, String serverCaPem, Identity client)
+      throws IOException {
     requireInstalled();
     var config = folder.resolve("kubeconfig-" + port);
-    Files.writeString(
-        config,
-        """
+    Files.writeString(config, """
         apiVersion: v1
         kind: Config
         clusters:
@@ -58,8 +57,8 @@ public record Kubectl(Path kubeconfig, Path home) {
         - name: test
           context: {cluster: test, user: test, namespace: default}
         current-context: test
-        """
-            .formatted(port, base64(serverCaPem), base64(client.certificatePem()), base64(client.keyPem())));
+        """.formatted(
+            port, base64(serverCaPem), base64(client.certificatePem()), base64(client.keyPem())));
     return new Kubectl(config, Files.createDirectories(folder.resolve("home-" + port)));
   }
 
@@ -84,7 +83,8 @@ public record Kubectl(Path kubeconfig, Path home) {
   /// Runs it with `input` as its standard input.
   ///
   /// @throws AssertionError when it has not ended after a minute
-  public Result runWith(String input, String... arguments) throws IOException, InterruptedException {
+  public Result runWith(String input, String... arguments)
+      throws IOException, InterruptedException {
     var command = new ArrayList<String>(List.of("kubectl", "--kubeconfig", kubeconfig.toString()));
     command.addAll(List.of(arguments));
     var stdin = Files.createTempFile(home, "in", ".txt");
@@ -98,8 +98,9 @@ public record Kubectl(Path kubeconfig, Path home) {
     var process = builder.start();
     if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
       process.destroyForcibly();
-      throw new AssertionError("kubectl " + String.join(" ", arguments) + ": expected an end within "
-          + PATIENCE_SECONDS + " s; so far: " + Files.readString(stdout));
+      throw new AssertionError(
+          "kubectl " + String.join(" ", arguments) + ": expected an end within " + PATIENCE_SECONDS
+              + " s; so far: " + Files.readString(stdout));
     }
     return new Result(process.exitValue(), Files.readString(stdout));
   }
