@@ -372,7 +372,7 @@ class EngineTest {
   }
 
   @ParameterizedTest
-  @CsvSource(delimiter = '|', textBlock = """
+  @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
       spec: {entrypoint: t, x: 1, templates: []} | spec.x is not supported by this runner
       spec: {entrypoint: t, templates: [{name: t, resource: {action: get}}]} | template t.resource is not supported
       spec: {entrypoint: t, templates: [{name: t, container: {image: i, command: [a], lifecycle: {x: 1}}}]} | template t.container.lifecycle is not supported
@@ -392,14 +392,14 @@ class EngineTest {
   }
 
   @ParameterizedTest
-  @CsvSource(delimiter = '|', textBlock = """
-      a == a | true
-      'a b' == "a b" | true
-      2 < 10 | true
-      b < a | false
-      true && !false | true
-      (1 == 2) || 3 >= 3 | true
-      {{v}} == 'x && true' | true
+  @CsvSource(delimiter = ';', quoteCharacter = '`', textBlock = """
+      a == a ; true
+      'a b' == "a b" ; true
+      2 < 10 ; true
+      b < a ; false
+      true && !false ; true
+      (1 == 2) || 3 >= 3 ; true
+      {{v}} == 'x && true' ; true
       """)
   void conditionsEvaluate(String text, boolean expected) throws StepProblem {
     assertThat(Logic.evaluate(text, word -> word.equals("{{v}}") ? "x && true" : word))
