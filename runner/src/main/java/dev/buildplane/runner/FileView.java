@@ -70,6 +70,9 @@ final class FileView {
     for (var writable : settings.writable()) {
       lines.append("bind\t").append(writable).append('\t').append(writable).append("\trw\n");
     }
+    for (var readable : settings.readable()) {
+      lines.append("bind\t").append(readable).append('\t').append(readable).append("\tro\n");
+    }
     mounts.sort(Comparator.comparingInt(mount -> mount.target().length()));
     for (var mount : mounts) {
       lines.append("bind\t").append(mount.source()).append('\t').append(mount.target());

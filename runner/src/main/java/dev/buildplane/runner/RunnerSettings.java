@@ -20,6 +20,7 @@ import java.util.Set;
 /// @param stopGrace how long a step may take to end after a polite signal before it is killed
 /// @param isolation whether steps get namespaces of their own
 /// @param writable host directories that steps may write to at their own path; everything else of the host is read-only where isolation holds
+/// @param readable host directories that steps may read at their own path even where it is private to them otherwise, as below `/tmp`
 /// @param hidden host directories that steps see empty (for example the runner's own data), where isolation holds
 /// @param hostPaths host directories below which `hostPath` volumes are allowed; empty refuses them all
 /// @param clock for the times in status and logs
@@ -32,6 +33,7 @@ public record RunnerSettings(
     Duration stopGrace,
     Isolation isolation,
     List<Path> writable,
+    List<Path> readable,
     List<Path> hidden,
     Set<Path> hostPaths,
     Clock clock) {
@@ -59,6 +61,7 @@ public record RunnerSettings(
     requireNonNull(path, "path");
     environment = Map.copyOf(environment);
     writable = List.copyOf(writable);
+    readable = List.copyOf(readable);
     hidden = List.copyOf(hidden);
     hostPaths = Set.copyOf(hostPaths);
     requireNonNull(clock, "clock");
@@ -83,6 +86,7 @@ public record RunnerSettings(
         Isolation.AUTO,
         List.of(),
         List.of(),
+        List.of(),
         Set.of(),
         Clock.systemUTC());
   }
@@ -98,6 +102,7 @@ public record RunnerSettings(
         stopGrace,
         isolation,
         writable,
+        readable,
         hidden,
         hostPaths,
         clock);
@@ -105,7 +110,10 @@ public record RunnerSettings(
 
   /// The same with other views of the host.
   public RunnerSettings withHost(
-      List<Path> newWritable, List<Path> newHidden, Set<Path> newHostPaths) {
+      List<Path> newWritable,
+      List<Path> newReadable,
+      List<Path> newHidden,
+      Set<Path> newHostPaths) {
     return new RunnerSettings(
         workspaces,
         path,
@@ -115,6 +123,7 @@ public record RunnerSettings(
         stopGrace,
         isolation,
         newWritable,
+        newReadable,
         newHidden,
         newHostPaths,
         clock);
@@ -131,6 +140,7 @@ public record RunnerSettings(
         stopGrace,
         newIsolation,
         writable,
+        readable,
         hidden,
         hostPaths,
         clock);

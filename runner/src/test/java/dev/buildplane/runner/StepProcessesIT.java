@@ -58,7 +58,7 @@ class StepProcessesIT {
   private Plane plane() throws IOException {
     var settings = RunnerSettings.defaults(directory)
         .withIsolation(isolation)
-        .withHost(List.of(), List.of(), Set.of(directory.resolve("host")));
+        .withHost(List.of(), List.of(), List.of(), Set.of(directory.resolve("host")));
     var logs = new StepLogs(directory.resolve("logs"));
     var pumps = new LogPumps(settings.clock());
     open.add(pumps);

@@ -1,0 +1,97 @@
+package dev.buildplane.cli;
+
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.util.Optional;
+
+/// What runs on a data directory and where it listens: written by the supervisor, read by every other command.
+///
+/// @param supervisor the process that answers for the others
+@JsonIgnoreProperties(ignoreUnknown = true)
+record Installation(
+    ProcessId supervisor,
+    ProcessId controlPlane,
+    ProcessId buildPlane,
+    int apiPort,
+    int agentPort,
+    int gatewayPort,
+    int healthPort,
+    int buildPlaneApiPort) {
+  private static final ObjectMapper JSON =
+      new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
+  static Optional<Installation> read(DataDirectory data) {
+    try {
+      return Optional.of(JSON.readValue(Files.readString(data.installation()), Installation.class));
+    } catch (NoSuchFileException none) {
+      return Optional.empty();
+    } catch (IOException unreadable) {
+      throw new CliProblem(
+          "expected the description of an installation in %s, found: %s; stop its processes and remove the file"
+              .formatted(data.installation(), unreadable.getMessage()),
+          unreadable);
+    }
+  }
+
+  /// The installation on `data`, if its supervisor runs.
+  static Optional<Installation> running(DataDirectory data) {
+    return read(data).filter(installation -> installation.supervisor().isAlive());
+  }
+
+  void write(DataDirectory data) {
+    try {
+      DataDirectory.writeAtomically(data.installation(), JSON.writeValueAsString(this));
+    } catch (JsonProcessingException impossible) {
+      throw new IllegalStateException("numbers have a JSON form", impossible);
+    }
+  }
+
+  Installation withControlPlane(ProcessId process) {
+    return new Installation(
+        supervisor,
+        process,
+        buildPlane,
+        apiPort,
+        agentPort,
+        gatewayPort,
+        healthPort,
+        buildPlaneApiPort);
+  }
+
+  Installation withBuildPlane(ProcessId process) {
+    return new Installation(
+        supervisor,
+        controlPlane,
+        process,
+        apiPort,
+        agentPort,
+        gatewayPort,
+        healthPort,
+        buildPlaneApiPort);
+  }
+
+  String apiUrl() {
+    return "https://127.0.0.1:" + apiPort;
+  }
+
+  String gatewayUrl() {
+    return "https://127.0.0.1:" + gatewayPort;
+  }
+
+  String agentUrl() {
+    return "wss://127.0.0.1:" + agentPort + "/ws";
+  }
+
+  String healthUrl() {
+    return "http://127.0.0.1:" + healthPort;
+  }
+
+  String buildPlaneApiUrl() {
+    return "https://127.0.0.1:" + buildPlaneApiPort;
+  }
+}

@@ -1,0 +1,42 @@
+package dev.buildplane.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/// How this program starts itself again in another process.
+final class JavaCommand {
+  private JavaCommand() {}
+
+  /// The start of a server's command line, up to and with the main class.
+  static List<String> server(int heapMebibytes, int directMebibytes) {
+    var command = new ArrayList<>(List.of(java()));
+    command.addAll(List.of(
+        "--enable-native-access=ALL-UNNAMED",
+        "--sun-misc-unsafe-memory-access=allow",
+        "-XX:+UseSerialGC",
+        "-XX:+ExitOnOutOfMemoryError",
+        "-Xmx" + heapMebibytes + "m",
+        "-XX:MaxDirectMemorySize=" + directMebibytes + "m"));
+    command.addAll(
+        List.of("-cp", System.getProperty("java.class.path"), "dev.buildplane.cli.Main"));
+    return command;
+  }
+
+  /// The start of a short-lived command's command line.
+  static List<String> command() {
+    return List.of(
+        java(),
+        "--enable-native-access=ALL-UNNAMED",
+        "--sun-misc-unsafe-memory-access=allow",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        System.getProperty("java.class.path"),
+        "dev.buildplane.cli.Main");
+  }
+
+  private static String java() {
+    return Path.of(System.getProperty("java.home"), "bin", "java").toString();
+  }
+}

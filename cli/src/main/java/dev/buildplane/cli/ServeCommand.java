@@ -1,0 +1,258 @@
+package dev.buildplane.cli;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/// `buildplane serve`.
+@Command(
+    name = "serve",
+    description = {
+      "Runs one role as a process in the foreground, for systemd and the like.",
+      "",
+      "'buildplane up' starts 'control-plane' and 'build-plane' itself; 'agent' is the cluster agent alone, for a build cluster elsewhere."
+    },
+    subcommands = {
+      ServeCommand.ControlPlane.class,
+      ServeCommand.BuildPlane.class,
+      ServeCommand.AgentOnly.class
+    },
+    synopsisSubcommandLabel = "ROLE")
+final class ServeCommand {
+  @Mixin
+  HelpOption help = new HelpOption();
+
+  /// What every role process has in common.
+  abstract static class RoleProcess implements Callable<Integer> {
+    @Mixin
+    HelpOption help = new HelpOption();
+
+    @Option(
+        names = "--log-level",
+        paramLabel = "LEVEL",
+        defaultValue = "info",
+        description = "debug, info, warn or error (default: ${DEFAULT-VALUE})")
+    String logLevel = "info";
+
+    @Option(
+        names = "--parent",
+        hidden = true,
+        paramLabel = "PID",
+        description = "End when this process ends")
+    long parent;
+
+    /// Starts the role; what it returns is closed at the end.
+    abstract AutoCloseable start() throws Exception;
+
+    @Override
+    public final Integer call() throws Exception {
+      var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+      root.setLevel(Level.toLevel(logLevel, Level.INFO));
+      quiet("io.fabric8", "io.netty", "io.javaoperatorsdk");
+      // Every kind here is an alpha version, as in the system we are compatible with.
+      ((Logger) LoggerFactory.getLogger(
+              "io.fabric8.kubernetes.client.dsl.internal.VersionUsageUtils"))
+          .setLevel(Level.ERROR);
+      var stop = new CountDownLatch(1);
+      var stopped = new CountDownLatch(1);
+      Runtime.getRuntime()
+          .addShutdownHook(new Thread(
+              () -> {
+                stop.countDown();
+                awaitQuietly(stopped);
+              },
+              "stop"));
+      if (parent > 0) {
+        ProcessHandle.of(parent)
+            .ifPresentOrElse(handle -> handle.onExit().thenRun(stop::countDown), stop::countDown);
+      }
+      try (var _ = start()) {
+        stop.await();
+      } finally {
+        stopped.countDown();
+      }
+      return ExitCode.OK.code();
+    }
+
+    /// Libraries that speak at the level of their own insides.
+    private static void quiet(String... loggers) {
+      for (var name : loggers) {
+        ((Logger) LoggerFactory.getLogger(name)).setLevel(Level.WARN);
+      }
+    }
+
+    /// Bounded by the process's own stop: a second signal ends it at once.
+    private static void awaitQuietly(CountDownLatch stopped) {
+      try {
+        if (!stopped.await(
+            Supervisor.STOP_WITHIN.toSeconds(), java.util.concurrent.TimeUnit.SECONDS)) {
+          LoggerFactory.getLogger(ServeCommand.class).warn("stopping took too long; ending anyway");
+        }
+      } catch (InterruptedException interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /// `buildplane serve control-plane`.
+  @Command(
+      name = "control-plane",
+      description = "API server, cluster gateway and operator of a standalone installation.")
+  static final class ControlPlane extends RoleProcess {
+    @Mixin
+    DataDirectoryOption dataDirectory = new DataDirectoryOption();
+
+    @Option(
+        names = "--api-port",
+        paramLabel = "PORT",
+        defaultValue = "7443",
+        description = "Port of the API server (default: ${DEFAULT-VALUE})")
+    int apiPort;
+
+    @Option(
+        names = "--agent-port",
+        paramLabel = "PORT",
+        defaultValue = "8443",
+        description = "Port of the gateway for agents (default: ${DEFAULT-VALUE})")
+    int agentPort;
+
+    @Option(
+        names = "--gateway-port",
+        paramLabel = "PORT",
+        defaultValue = "8444",
+        description = "Port of the gateway for callers (default: ${DEFAULT-VALUE})")
+    int gatewayPort;
+
+    @Option(
+        names = "--health-port",
+        paramLabel = "PORT",
+        defaultValue = "8080",
+        description = "Port of health checks and metrics (default: ${DEFAULT-VALUE})")
+    int healthPort;
+
+    @Override
+    AutoCloseable start() throws Exception {
+      var data = dataDirectory.resolve();
+      data.create();
+      Supervisor.requireFree(apiPort, "--api-port");
+      Supervisor.requireFree(agentPort, "--agent-port");
+      Supervisor.requireFree(gatewayPort, "--gateway-port");
+      Supervisor.requireFree(healthPort, "--health-port");
+      return ControlPlaneRole.start(data, apiPort, agentPort, gatewayPort, healthPort);
+    }
+  }
+
+  /// `buildplane serve build-plane`.
+  @Command(
+      name = "build-plane",
+      description = "API server, runner and cluster agent of a standalone build plane.")
+  static final class BuildPlane extends RoleProcess {
+    @Mixin
+    DataDirectoryOption dataDirectory = new DataDirectoryOption();
+
+    @Option(
+        names = "--server-url",
+        paramLabel = "URL",
+        defaultValue = "wss://127.0.0.1:8443/ws",
+        description = "Where the agent dials the gateway (default: ${DEFAULT-VALUE})")
+    String serverUrl = "";
+
+    @Option(
+        names = "--build-plane-api-port",
+        paramLabel = "PORT",
+        defaultValue = "7444",
+        description = "Port of the API server (default: ${DEFAULT-VALUE})")
+    int apiPort;
+
+    @Override
+    AutoCloseable start() throws Exception {
+      var data = dataDirectory.resolve();
+      data.create();
+      Supervisor.requireFree(apiPort, "--build-plane-api-port");
+      return BuildPlaneRole.start(data, serverUrl, apiPort);
+    }
+  }
+
+  /// `buildplane serve agent`; options as the v0.17 agent has them.
+  @Command(
+      name = "agent",
+      description =
+          "The cluster agent: dials the gateway and serves its cluster through that connection.")
+  static final class AgentOnly extends RoleProcess {
+    @Option(
+        names = "--server-url",
+        paramLabel = "URL",
+        required = true,
+        description = "Address of the gateway, wss://HOST:PORT/ws")
+    String serverUrl = "";
+
+    @Option(
+        names = "--plane-type",
+        paramLabel = "TYPE",
+        defaultValue = "buildplane",
+        description = "dataplane, buildplane or observabilityplane (default: ${DEFAULT-VALUE})")
+    String planeType = "";
+
+    @Option(
+        names = "--plane-id",
+        paramLabel = "ID",
+        required = true,
+        description = "The planeID that plane resources name")
+    String planeId = "";
+
+    @Option(
+        names = "--client-cert",
+        paramLabel = "FILE",
+        defaultValue = "/certs/tls.crt",
+        description = "The agent's certificate (default: ${DEFAULT-VALUE})")
+    Path clientCertificate = Path.of("");
+
+    @Option(
+        names = "--client-key",
+        paramLabel = "FILE",
+        defaultValue = "/certs/tls.key",
+        description = "Its key (default: ${DEFAULT-VALUE})")
+    Path clientKey = Path.of("");
+
+    @Option(
+        names = "--server-ca",
+        paramLabel = "FILE",
+        defaultValue = "/ca-certs/server-ca.crt",
+        description = "CA of the gateway (default: ${DEFAULT-VALUE})")
+    Path serverCa = Path.of("");
+
+    @Option(
+        names = "--kubeconfig",
+        paramLabel = "FILE",
+        description = "Kubeconfig of the cluster (default: the pod's service account)")
+    @Nullable
+    Path kubeconfig;
+
+    @Option(
+        names = "--targets",
+        paramLabel = "FILE",
+        description = "Further targets besides the cluster's API server (default: none)")
+    @Nullable
+    Path targets;
+
+    @Override
+    AutoCloseable start() throws Exception {
+      return BuildPlaneRole.agent(
+          serverUrl,
+          planeType,
+          planeId,
+          clientCertificate,
+          clientKey,
+          serverCa,
+          kubeconfig,
+          targets);
+    }
+  }
+}

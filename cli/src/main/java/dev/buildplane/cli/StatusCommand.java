@@ -1,0 +1,80 @@
+package dev.buildplane.cli;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/// `buildplane status`.
+@Command(
+    name = "status",
+    description = {
+      "Shows what runs on the data directory.",
+      "",
+      "Exit code 0 when all of it runs and answers, 1 when something does not, 5 when nothing runs."
+    })
+final class StatusCommand implements Callable<Integer> {
+  private static final Duration PATIENCE = Duration.ofSeconds(5);
+
+  @Spec
+  CommandSpec spec = CommandSpec.create();
+
+  @Mixin
+  DataDirectoryOption dataDirectory = new DataDirectoryOption();
+
+  @Mixin
+  HelpOption help = new HelpOption();
+
+  @Override
+  public Integer call() throws InterruptedException {
+    var out = spec.commandLine().getOut();
+    var data = dataDirectory.resolve();
+    var running = Installation.running(data);
+    if (running.isEmpty()) {
+      out.println("Nothing is up on " + data.root() + "; start it with: buildplane up"
+          + UpCommand.dataDirectoryArgument(data));
+      return ExitCode.UNREACHABLE.code();
+    }
+    var installation = running.get();
+    var gatewayReady = isReady(installation.healthUrl() + "/readyz");
+    var rows = new ArrayList<List<String>>();
+    rows.add(List.of("PROCESS", "PID", "STATE", "ADDRESS"));
+    rows.add(row("supervisor", installation.supervisor(), ""));
+    rows.add(row("control-plane", installation.controlPlane(), installation.apiUrl()));
+    rows.add(
+        List.of("  gateway", "", gatewayReady ? "ready" : "not ready", installation.agentUrl()));
+    rows.add(row("build-plane", installation.buildPlane(), installation.buildPlaneApiUrl()));
+    Resources.grid(out, rows, "   ");
+    out.println();
+    out.println("kubeconfig: " + data.kubeconfig());
+    var good = gatewayReady
+        && installation.controlPlane().isAlive()
+        && installation.buildPlane().isAlive();
+    return (good ? ExitCode.OK : ExitCode.FAILED).code();
+  }
+
+  private static List<String> row(String name, ProcessId process, String address) {
+    return List.of(
+        name, Long.toString(process.pid()), process.isAlive() ? "running" : "not running", address);
+  }
+
+  private static boolean isReady(String url) throws InterruptedException {
+    try (var client = HttpClient.newBuilder().connectTimeout(PATIENCE).build()) {
+      var answer = client.send(
+          HttpRequest.newBuilder(URI.create(url)).timeout(PATIENCE).build(),
+          HttpResponse.BodyHandlers.discarding());
+      return answer.statusCode() == 200;
+    } catch (IOException silent) {
+      return false;
+    }
+  }
+}
