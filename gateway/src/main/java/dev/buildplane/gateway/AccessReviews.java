@@ -86,11 +86,13 @@ public final class AccessReviews implements CallerAuthorizer {
             .endResourceAttributes()
             .endSpec()
             .build();
-      case Access.Path(var path, var verb) ->
-        spec.withNewNonResourceAttributes()
-            .withPath(path)
+      case Access.Connections(var verb) ->
+        spec.withNewResourceAttributes()
+            .withGroup(Api.GROUP)
+            .withVersion(Api.VERSION)
+            .withResource(Access.Connections.RESOURCE)
             .withVerb(verb)
-            .endNonResourceAttributes()
+            .endResourceAttributes()
             .endSpec()
             .build();
     };

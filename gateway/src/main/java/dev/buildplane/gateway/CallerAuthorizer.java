@@ -11,8 +11,12 @@ public interface CallerAuthorizer {
     /// `verb` on `<plural>/proxy` of that resource.
     record Proxy(PlaneRef plane, String verb) implements Access {}
 
-    /// `verb` (a method in lower case) on a path that stands for no resource.
-    record Path(String path, String verb) implements Access {}
+    /// `verb` (`get`, `watch`, `update`) on [#RESOURCE], which stands for all connections of all planes. A resource and
+    /// not a path: Kubernetes lets every authenticated user get `/api/*`.
+    record Connections(String verb) implements Access {
+      /// Named in roles as a resource of the API group; nothing of that name is stored.
+      public static final String RESOURCE = "agentconnections";
+    }
   }
 
   /// The outcome.

@@ -14,13 +14,13 @@ import dev.buildplane.http.HttpProblem;
 import dev.buildplane.http.Policy;
 import dev.buildplane.http.Route;
 import dev.buildplane.http.Router;
+import dev.buildplane.model.Api;
 import dev.buildplane.model.PlaneType;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
@@ -58,8 +58,7 @@ final class PlaneApi {
 
   private HttpHandler allowed(HttpHandler handler) {
     return exchange -> {
-      var access = new CallerAuthorizer.Access.Path(
-          exchange.rawPath(), exchange.method().toLowerCase(Locale.ROOT));
+      var access = new CallerAuthorizer.Access.Connections(verb(exchange));
       try {
         var decision = authorizer
             .authorize(exchange.principal(), access)
@@ -69,7 +68,8 @@ final class PlaneApi {
           throw new HttpProblem(
               403,
               "user '" + exchange.principal().user() + "' may not " + access.verb() + " "
-                  + access.path() + "; grant the non-resource URL by RBAC");
+                  + CallerAuthorizer.Access.Connections.RESOURCE + "." + Api.GROUP
+                  + "; grant it by RBAC");
         }
       } catch (ExecutionException e) {
         throw new HttpProblem(
@@ -77,6 +77,13 @@ final class PlaneApi {
       }
       handler.handle(exchange);
     };
+  }
+
+  private static String verb(HttpExchange exchange) {
+    if (exchange.rawPath().equals(ROOT + "/watch")) {
+      return "watch";
+    }
+    return exchange.method().equals("GET") || exchange.method().equals("HEAD") ? "get" : "update";
   }
 
   private void notified(HttpExchange exchange) throws IOException {
