@@ -26,10 +26,12 @@ public final class ApiServer implements AutoCloseable {
   private static final List<String> NAMESPACES = List.of("default", "kube-system", "kube-public");
 
   private final HttpServer server;
+  private final Watching watching;
   private final Collector collector;
 
-  private ApiServer(HttpServer server, Collector collector) {
+  private ApiServer(HttpServer server, Watching watching, Collector collector) {
     this.server = server;
+    this.watching = watching;
     this.collector = collector;
   }
 
@@ -50,13 +52,14 @@ public final class ApiServer implements AutoCloseable {
         .forEach(registry::define);
     createNamespaces(registry, objects, writes);
 
+    var watching = new Watching(store, objects, clocked);
     var tokens = new Tokens(store, objects, registry.builtIn("", "serviceaccounts"), clocked);
     var resources = new ResourceRequests(
         registry,
         objects,
         writes,
         deletions,
-        new Watching(store, objects, clocked),
+        watching,
         rbac,
         new Reviews(rbac, tokens),
         tokens,
@@ -67,7 +70,7 @@ public final class ApiServer implements AutoCloseable {
     var collector = new Collector(store, registry, objects, writes, deletions, settings.name());
     var server = HttpServer.start(http(settings), routes(requests, policy));
     collector.start();
-    return new ApiServer(server, collector);
+    return new ApiServer(server, watching, collector);
   }
 
   /// What else changes when objects of certain types do.
@@ -123,6 +126,7 @@ public final class ApiServer implements AutoCloseable {
   /// Ends open watches and requests, then the background work. The store stays open.
   @Override
   public void close() {
+    watching.close();
     server.close();
     collector.close();
   }

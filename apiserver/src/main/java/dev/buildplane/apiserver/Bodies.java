@@ -60,6 +60,7 @@ final class Bodies {
     return switch (media) {
       case "", "application/json" -> json(body, type, options);
       case "application/yaml" -> parse(YAML, body, type);
+      case Protobuf.MEDIA_TYPE -> Protobuf.read(body);
       default -> throw ApiProblem.unsupportedMediaType(media, ACCEPTED);
     };
   }

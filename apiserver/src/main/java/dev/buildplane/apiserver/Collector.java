@@ -26,6 +26,7 @@ final class Collector implements AutoCloseable {
   /// How soon what failed is tried again.
   private static final Duration RETRY = Duration.ofSeconds(1);
   private static final long CLOSE_SECONDS = 10;
+  private static final String DEFAULT_ACCOUNT = "default";
 
   private final ObjectStore store;
   private final Registry registry;
@@ -141,6 +142,9 @@ final class Collector implements AutoCloseable {
       tasks.put("owners of " + uid, () -> collect(uid));
     }
     if (!Meta.deleting(object)) {
+      if (type.kind().equals("Namespace")) {
+        tasks.put("account of " + uid, () -> createAccount(Meta.name(object)));
+      }
       return;
     }
     var finalizers = Meta.finalizers(object);
@@ -156,6 +160,22 @@ final class Collector implements AutoCloseable {
     if (finalizers.contains(DefinitionRules.FINALIZER)) {
       tasks.put("definition " + Meta.name(object), () -> emptyDefinition(type, object));
     }
+  }
+
+  /// Every namespace has the account that its pods run as.
+  private boolean createAccount(String namespace) {
+    var accounts = registry.builtIn("", "serviceaccounts");
+    if (objects.find(accounts, namespace, DEFAULT_ACCOUNT).isEmpty()) {
+      var account = Json.object().put("apiVersion", "v1").put("kind", "ServiceAccount");
+      account.putObject("metadata").put("name", DEFAULT_ACCOUNT);
+      try {
+        writes.create(accounts, namespace, account, WriteOptions.internal());
+      } catch (ApiProblem e) {
+        LOG.debug(
+            "no default account in {}: {}", namespace, e.getMessage()); // made by another, or going
+      }
+    }
+    return true;
   }
 
   private void runTasks() {

@@ -73,7 +73,10 @@ final class Patches {
             type,
             name,
             List.of(new FieldError(
-                "patch", FieldError.Type.INVALID, MissingNode.getInstance(), String.valueOf(e.getMessage()))));
+                "patch",
+                FieldError.Type.INVALID,
+                MissingNode.getInstance(),
+                String.valueOf(e.getMessage()))));
     };
   }
 }

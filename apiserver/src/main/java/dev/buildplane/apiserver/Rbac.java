@@ -168,7 +168,8 @@ final class Rbac {
 
   private static boolean resources(JsonNode list, String resource) {
     var slash = resource.indexOf('/');
-    return has(list, resource) || (slash > 0 && Json.strings(list).contains("*" + resource.substring(slash)));
+    return has(list, resource)
+        || (slash > 0 && Json.strings(list).contains("*" + resource.substring(slash)));
   }
 
   private static boolean covers(String url, String path) {

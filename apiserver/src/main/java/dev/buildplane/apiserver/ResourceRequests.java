@@ -190,8 +190,7 @@ final class ResourceRequests {
       throw ApiProblem.methodNotAllowed();
     }
     var target = asked.target();
-    if (!(Json.MAPPER.readTree(asked.exchange().body().readAllBytes())
-        instanceof ObjectNode request)) {
+    if (!(body(asked, asked.options()) instanceof ObjectNode request)) {
       throw ApiProblem.badRequest("expected a TokenRequest, found other JSON");
     }
     Answers.json(asked.exchange(), 201, tokens.issue(target.namespace(), target.name(), request));

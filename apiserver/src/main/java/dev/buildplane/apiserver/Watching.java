@@ -13,10 +13,12 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 
 /// Streams changes to one client, over chunked HTTP or a WebSocket.
-final class Watching {
+final class Watching implements AutoCloseable {
   /// Watches open at once; one more is answered with 429.
   static final int MAX_WATCHES = 5_000;
   /// How often an idle client that wants bookmarks gets one.
@@ -29,6 +31,7 @@ final class Watching {
   private final Objects objects;
   private final Clocked clocked;
   private final Semaphore permits = new Semaphore(MAX_WATCHES);
+  private final Set<Watch> open = ConcurrentHashMap.newKeySet();
 
   Watching(ObjectStore store, Objects objects, Clocked clocked) {
     this.store = store;
@@ -164,11 +167,19 @@ final class Watching {
     }
   }
 
+  /// Ends all watches, as their clients expect of a server that stops.
+  @Override
+  public void close() {
+    open.forEach(Watch::close);
+  }
+
   /// @param initial objects to send first
-  private record Begun(Watch watch, Objects.ListResult initial) implements AutoCloseable {
+  private record Begun(Watch watch, Objects.ListResult initial, Set<Watch> open)
+      implements AutoCloseable {
     @Override
     public void close() {
       watch.close();
+      open.remove(watch);
     }
   }
 
@@ -181,7 +192,9 @@ final class Watching {
       from = initial.revision();
     }
     try {
-      return new Begun(store.watch(request.type().prefix(request.namespace()), from), initial);
+      var watch = store.watch(request.type().prefix(request.namespace()), from);
+      open.add(watch);
+      return new Begun(watch, initial, open);
     } catch (StoreProblem.RevisionCompacted e) {
       throw ApiProblem.expired(
           "too old resource version: " + e.asked() + " (" + e.compacted() + ")");

@@ -208,7 +208,7 @@ final class CrdKinds {
       clientCA
           .at("secretRef")
           .rule(
-              "has(self.namespace) && self.namespace != ''",
+              "has(self.__namespace__) && self.__namespace__ != ''",
               "namespace is required on the cluster-scoped " + plane.kind()
                   + ": add the namespace the Secret lives in");
     }

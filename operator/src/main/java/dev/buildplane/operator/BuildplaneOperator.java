@@ -103,8 +103,9 @@ public final class BuildplaneOperator implements AutoCloseable {
   }
 
   private void run() {
-    hub.start(this::onSecret, this::onWorkflow, this::onReference);
+    hub.start();
     operator.start();
+    hub.complete(this::onSecret, this::onWorkflow, this::onReference);
     gateway = GatewayFollower.start(
         settings.gateway(),
         Tls.context(settings.identity(), settings.gatewayTrust()),
@@ -115,7 +116,7 @@ public final class BuildplaneOperator implements AutoCloseable {
     LOG.info("operator follows the API server and the gateway at {}", settings.gateway());
   }
 
-  /// The gateway is told once per pass over all kinds; that a class is the class of a plane kind is what PlaneKind is for.
+  // Sound: every resource class of a plane kind is a Plane, and the one reconciler treats them as nothing else.
   @SuppressWarnings("unchecked")
   private static Class<Plane> planeClass(PlaneKind kind) {
     return (Class<Plane>) kind.resourceClass();

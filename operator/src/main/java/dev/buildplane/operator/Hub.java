@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -34,6 +35,7 @@ final class Hub implements AutoCloseable {
   /// How long the first lists may take.
   static final Duration SYNC_TIMEOUT = Duration.ofSeconds(60);
 
+  private final KubernetesClient hubClient;
   private final Statuses statuses;
   private final SharedIndexInformer<Secret> secrets;
   private final SharedIndexInformer<Workflow> workflows;
@@ -44,24 +46,20 @@ final class Hub implements AutoCloseable {
   private final Set<String> released = ConcurrentHashMap.newKeySet();
 
   private volatile Optional<IndexerResourceCache<WorkflowRun>> runs = Optional.empty();
+  private final CountDownLatch complete = new CountDownLatch(1);
 
   Hub(KubernetesClient hubClient, Statuses statuses) {
+    this.hubClient = hubClient;
     this.statuses = statuses;
     secrets = hubClient.secrets().inAnyNamespace().runnableInformer(0);
     workflows = hubClient.resources(Workflow.class).inAnyNamespace().runnableInformer(0);
     references = hubClient.resources(SecretReference.class).inAnyNamespace().runnableInformer(0);
   }
 
-  /// Starts the watches and waits for their first lists.
+  /// Starts the watches of this class and waits for their first lists.
   ///
   /// @throws IllegalStateException when they do not come within [#SYNC_TIMEOUT]
-  void start(
-      Consumer<Secret> onSecret,
-      Consumer<Workflow> onWorkflow,
-      Consumer<SecretReference> onReference) {
-    secrets.addEventHandler(new AnyChange<>(onSecret));
-    workflows.addEventHandler(new AnyChange<>(onWorkflow));
-    references.addEventHandler(new AnyChange<>(onReference));
+  void start() {
     for (var informer : List.of(secrets, workflows, references)) {
       informer.exceptionHandler((started, problem) -> true);
       try {
@@ -79,6 +77,33 @@ final class Hub implements AutoCloseable {
     }
   }
 
+  /// All caches are filled, those of planes and runs included: passes may begin.
+  void complete(
+      Consumer<Secret> onSecret,
+      Consumer<Workflow> onWorkflow,
+      Consumer<SecretReference> onReference) {
+    secrets.addEventHandler(new AnyChange<>(onSecret));
+    workflows.addEventHandler(new AnyChange<>(onWorkflow));
+    references.addEventHandler(new AnyChange<>(onReference));
+    complete.countDown();
+  }
+
+  /// Waits until all caches are filled. Without this the first passes after a start would take for missing what is merely
+  /// not listed yet.
+  ///
+  /// @throws IllegalStateException when that takes longer than [#SYNC_TIMEOUT]
+  void awaitComplete() {
+    try {
+      if (!complete.await(SYNC_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)) {
+        throw new IllegalStateException(
+            "the caches were not filled within " + SYNC_TIMEOUT.toSeconds() + " s");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while waiting for the caches", e);
+    }
+  }
+
   void planes(PlaneKind kind, IndexerResourceCache<Plane> cache) {
     planes.put(kind, cache);
   }
@@ -91,6 +116,16 @@ final class Hub implements AutoCloseable {
   Optional<Plane> plane(PlaneRef ref) {
     return Optional.ofNullable(planes.get(ref.kind()))
         .flatMap(cache -> cache.get(new ResourceID(ref.name(), ref.namespace())))
+        .filter(plane -> !released.contains(plane.getMetadata().getUid()));
+  }
+
+  /// A plane that [#plane] does not find, asked for at the API server itself: to be sure before something is given up.
+  Optional<Plane> planeForSure(PlaneRef ref) {
+    var all = hubClient.resources(ref.kind().resourceClass());
+    var found = ref.namespace() == null
+        ? all.withName(ref.name()).get()
+        : all.inNamespace(ref.namespace()).withName(ref.name()).get();
+    return Optional.<Plane>ofNullable(found)
         .filter(plane -> !released.contains(plane.getMetadata().getUid()));
   }
 

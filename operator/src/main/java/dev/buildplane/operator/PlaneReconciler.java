@@ -66,6 +66,7 @@ final class PlaneReconciler implements Reconciler<Plane>, Cleaner<Plane> {
   }
 
   private PlanePlan carryOut(Plane plane) {
+    hub.awaitComplete();
     var plan = PlanePlanner.plan(observer.observe(plane));
     for (var action : plan.actions()) {
       switch (action) {

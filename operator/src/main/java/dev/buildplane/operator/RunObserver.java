@@ -84,7 +84,9 @@ final class RunObserver {
         return found(plane.get());
       }
       if (recorded.runReference() != null) {
-        return new PlaneLookup.Missing(pinned.get());
+        return hub.planeForSure(pinned.get())
+            .map(this::found)
+            .orElseGet(() -> new PlaneLookup.Missing(pinned.get()));
       }
       // Bound, but nothing was made there: the run may go elsewhere.
     }

@@ -79,6 +79,7 @@ final class RunReconciler implements Reconciler<WorkflowRun>, Cleaner<WorkflowRu
   private record Outcome(List<RunAction> completed, Optional<Duration> again) {}
 
   private Outcome pass(WorkflowRun run) {
+    hub.awaitComplete();
     var seen = observer.observe(run);
     boolean endedBefore = RunPlanner.ended(seen.recorded());
     var plan = RunPlanner.plan(seen);

@@ -314,4 +314,78 @@ class OperatorIT {
         .filteredOn(workflow -> workflow.getMetadata().getName().equals("calm-1"))
         .hasSize(1);
   }
+
+  @Test
+  void aPlaneFollowsTheSecretStoreInside() {
+    world.agentCa("store");
+    world.clusterBuildPlane("store", "secretStoreRef: {name: vault}");
+    awaitPlane("store", "SecretStoreReady", "Unknown PlaneDisconnected");
+    world.gateway.connect("store-c1", "store-id", "/store");
+    awaitPlane("store", "SecretStoreReady", "False ExternalSecretsNotInstalled");
+
+    World.apply(world.plane, """
+        apiVersion: apiextensions.k8s.io/v1
+        kind: CustomResourceDefinition
+        metadata: {name: clustersecretstores.external-secrets.io}
+        spec:
+          group: external-secrets.io
+          names: {kind: ClusterSecretStore, listKind: ClusterSecretStoreList, plural: clustersecretstores, singular: clustersecretstore}
+          scope: Cluster
+          versions:
+            - name: v1beta1
+              served: true
+              storage: true
+              schema:
+                openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
+        """);
+    world.gateway.disconnect("store-c1");
+    awaitPlane("store", "AgentConnected", "False NoAgentConnected");
+    world.gateway.connect("store-c2", "store-id", "/store");
+    awaitPlane("store", "SecretStoreReady", "False NotFound");
+    World.apply(world.plane, """
+        apiVersion: external-secrets.io/v1beta1
+        kind: ClusterSecretStore
+        metadata: {name: vault}
+        status: {conditions: [{type: Ready, status: "True", reason: Valid, message: store validated}]}
+        """);
+    awaitPlane("store", "Ready", "True Ready");
+  }
+
+  @Test
+  void aCancelledRunIsTerminatedInItsPlane() {
+    readyPlane("cancel");
+    world.hub(RECIPE.formatted("cancel-recipe", "cancel"));
+    start("cancel-1", "cancel-recipe", "{repo: x}");
+    awaitRun("cancel-1", "Submitted", "True Submitted");
+    world.engine(CI, "cancel-1", "{\"phase\":\"Running\"}");
+    awaitRun("cancel-1", "WorkflowRunning", "True WorkflowRunning");
+    world
+        .hub
+        .resources(WorkflowRun.class)
+        .inNamespace("default")
+        .withName("cancel-1")
+        .edit(run -> {
+          run.getMetadata().setAnnotations(java.util.Map.of("openchoreo.dev/cancel", "true"));
+          return run;
+        });
+    soon()
+        .until(() -> world.argo(CI, "cancel-1").at("/spec/shutdown").asText().equals("Terminate"));
+    world.engine(CI, "cancel-1", "{\"phase\":\"Failed\"}");
+    awaitRun("cancel-1", "WorkflowCompleted", "True WorkflowCancelled");
+    assertThat(run("cancel-1").phase()).isEqualTo("Cancelled");
+  }
+
+  @Test
+  void anArgoWorkflowOfTheSameNameThatIsNotOursIsAConflict() {
+    readyPlane("clash");
+    World.apply(world.plane, "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + CI + "}");
+    World.apply(
+        world.plane,
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: clash-1, namespace: "
+            + CI + "}");
+    world.hub(RECIPE.formatted("clash-recipe", "clash"));
+    start("clash-1", "clash-recipe", "{repo: x}");
+    awaitRun("clash-1", "WorkflowCompleted", "False NameConflict");
+    assertThat(world.argo(CI, "clash-1").path("spec").isMissingNode()).isTrue();
+  }
 }

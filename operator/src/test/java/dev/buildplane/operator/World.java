@@ -41,16 +41,16 @@ final class World implements AutoCloseable {
               openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
       """;
 
-  private static final Duration DAY = Duration.ofDays(1);
+  private static final Duration YEAR = Duration.ofDays(365);
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  final CertificateAuthority ca = CertificateAuthority.create("world", DAY);
-  final Identity admin = ca.issueClient("operator", List.of("system:masters"), DAY);
+  final CertificateAuthority ca = CertificateAuthority.create("world", YEAR);
+  final Identity admin = ca.issueClient("operator", List.of("system:masters"), YEAR);
   final KubernetesClient hub;
   final KubernetesClient plane;
   FakeGateway gateway;
   BuildplaneOperator operator;
-  private final Identity server = ca.issueServer("server", List.of("127.0.0.1", "localhost"), DAY);
+  private final Identity server = ca.issueServer("server", List.of("127.0.0.1", "localhost"), YEAR);
   private final URI planeUri;
   private final Deque<AutoCloseable> open = new ArrayDeque<>();
 

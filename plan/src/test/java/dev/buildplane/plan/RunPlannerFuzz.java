@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 /// Walks runs through random lives: passes that die after any action, planes that drop off, engines that move on, people who
 /// cancel and delete. Laws: one-run-one-workflow, terminal-is-final, planning is idempotent, every life converges.
 class RunPlannerFuzz {
-  private static final int LIVES = 3_000;
+  private static final int LIVES = 1_000;
   private static final int STEPS = 40;
 
   @Test

@@ -70,4 +70,9 @@ final class Pass {
     activePods++;
     return true;
   }
+
+  /// Gives the place of a step that has ended back.
+  void freePlace() {
+    activePods--;
+  }
 }

@@ -24,7 +24,11 @@ record PodSteps(Pass pass) {
     if (isNew) {
       node.put("phase", Nodes.PENDING);
     }
-    return advance(call, node, tags);
+    var advanced = advance(call, node, tags);
+    if (Nodes.isDone(advanced)) {
+      pass.freePlace();
+    }
+    return advanced;
   }
 
   private ObjectNode advance(Call call, ObjectNode node, Tags tags) throws StepProblem {

@@ -39,6 +39,18 @@ final class Trees {
       }
 
       @Override
+      public FileVisitResult visitFileFailed(Path file, IOException failure) throws IOException {
+        // A directory that may not be listed, for example overlayfs' own work directory.
+        var directory = file.toFile();
+        if (!directory.isDirectory() || directory.canRead() || !directory.setReadable(true, true)) {
+          throw failure;
+        }
+        directory.setExecutable(true, true);
+        delete(file);
+        return FileVisitResult.CONTINUE;
+      }
+
+      @Override
       public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException failure)
           throws IOException {
         if (failure != null) {

@@ -1,0 +1,171 @@
+package dev.buildplane.gateway;
+
+import dev.buildplane.http.AsyncExchange;
+import dev.buildplane.http.AsyncHandler;
+import dev.buildplane.http.HttpProblem;
+import dev.buildplane.http.RequestHead;
+import dev.buildplane.http.WebSocketUpgrade;
+import dev.buildplane.model.PlaneType;
+import dev.buildplane.tunnel.GatewayTunnel;
+import dev.buildplane.tunnel.TunnelSettings;
+import dev.buildplane.tunnel.WebSocketHandshake;
+import io.netty.channel.Channel;
+import io.netty.handler.codec.http.DefaultHttpHeaders;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// `GET /ws`: decides whether an agent may connect, with the checks, their order, the statuses and the texts of v0.17
+/// (reference: gateway-agent, section 2), then turns the connection into a tunnel.
+final class Admission implements AsyncHandler {
+  private static final Logger log = LoggerFactory.getLogger(Admission.class);
+
+  private final PlaneTrust trust;
+  private final AgentSessions sessions;
+  private final PlaneFeed feed;
+  private final TunnelSettings tunnels;
+  private final InstantSource clock;
+  private final GatewayMetrics metrics;
+
+  Admission(
+      PlaneTrust trust,
+      AgentSessions sessions,
+      PlaneFeed feed,
+      TunnelSettings tunnels,
+      InstantSource clock,
+      GatewayMetrics metrics) {
+    this.trust = trust;
+    this.sessions = sessions;
+    this.feed = feed;
+    this.tunnels = tunnels;
+    this.clock = clock;
+    this.metrics = metrics;
+  }
+
+  @Override
+  public void handle(AsyncExchange exchange) {
+    var head = exchange.head();
+    // Building certificate paths takes milliseconds where many resources share a planeID: not on the event loop.
+    Thread.ofVirtual().name("admission").start(() -> {
+      try {
+        var plane = admit(head);
+        exchange.eventLoop().execute(() -> upgrade(exchange, plane));
+      } catch (HttpProblem problem) {
+        metrics.agentRejected(problem.status());
+        log.info("agent from {} refused: {}", head.remoteAddress(), problem.getMessage());
+        exchange.eventLoop().execute(() -> exchange.fail(problem));
+      } catch (RuntimeException e) {
+        log.error("admission of an agent from {} failed", head.remoteAddress(), e);
+        exchange
+            .eventLoop()
+            .execute(() ->
+                exchange.fail(new HttpProblem(500, "admission failed; see the gateway's log")));
+      }
+    });
+  }
+
+  /// The plane the agent may serve.
+  private PlaneKey admit(RequestHead head) {
+    var typeName = query(head, "planeType");
+    var planeID = query(head, "planeID");
+    if (typeName.isEmpty()) {
+      throw new HttpProblem(400, "missing planeType parameter");
+    }
+    if (planeID.isEmpty()) {
+      throw new HttpProblem(400, "missing planeID parameter");
+    }
+    var type = PlaneType.ofWire(typeName)
+        .orElseThrow(() -> new HttpProblem(
+            400, "invalid planeType: must be 'dataplane', 'buildplane', or 'observabilityplane'"));
+    if (head.peerCertificates().isEmpty()) {
+      throw new HttpProblem(401, "no client certificate presented");
+    }
+    if (!trust.synced()) {
+      throw new HttpProblem(
+          401,
+          "client certificate verification failed: failed to get client CA configurations: "
+              + "the gateway has not read the plane resources from its API server yet");
+    }
+    var plane = new PlaneKey(type, planeID);
+    if (trust.of(plane).isEmpty()) {
+      throw new HttpProblem(
+          401,
+          "client certificate verification failed: no " + typeName + " CRs found with planeID '"
+              + planeID + "'");
+    }
+    if (sessions.judge(plane, head.peerCertificates()).grants().isEmpty()) {
+      var text =
+          "client certificate verification failed: certificate not valid for any CR with planeID '"
+              + planeID + "'";
+      feed.rejected(
+          plane,
+          text,
+          head.peerCertificates().getFirst().getSubjectX500Principal().getName());
+      throw new HttpProblem(401, text);
+    }
+    return plane;
+  }
+
+  private void upgrade(AsyncExchange exchange, PlaneKey plane) {
+    if (exchange.closed()) {
+      return;
+    }
+    var request = exchange.head();
+    try {
+      if (!request.upgradeRequested() || !request.headerHasToken("upgrade", "websocket")) {
+        throw new HttpProblem(400, "expected a WebSocket handshake");
+      }
+      if (!WebSocketUpgrade.offered(request.headers()).contains(WebSocketHandshake.H2_PROTOCOL)) {
+        throw new HttpProblem(
+            400,
+            "expected the WebSocket sub-protocol " + WebSocketHandshake.H2_PROTOCOL
+                + "; the JSON protocol of older agents is not spoken by this gateway yet: update the agent");
+      }
+      var answer = WebSocketUpgrade.answer(request.headers(), WebSocketHandshake.H2_PROTOCOL);
+      exchange.takeOver(answer, channel -> connect(channel, request, plane));
+    } catch (HttpProblem problem) {
+      metrics.agentRejected(problem.status());
+      exchange.fail(problem);
+    }
+  }
+
+  private void connect(Channel channel, RequestHead request, PlaneKey plane) {
+    var handshake = new DefaultHttpHeaders();
+    request.headers().fields().forEach(field -> handshake.add(field.name(), field.value()));
+    channel.config().setAutoRead(true);
+    var tunnel = GatewayTunnel.install(channel, handshake, List.of(), tunnels);
+    tunnel.up().thenAccept(_ -> {
+      metrics.agentConnected();
+      sessions.connected(new AgentSession(
+          UUID.randomUUID(),
+          plane,
+          request.peerCertificates(),
+          clock.instant(),
+          tunnel,
+          tunnel.agentMetadata()));
+    });
+  }
+
+  private static String query(RequestHead head, String name) {
+    for (var pair : head.rawQuery().split("&", -1)) {
+      int equals = pair.indexOf('=');
+      if (equals > 0 && decoded(pair.substring(0, equals)).equals(Optional.of(name))) {
+        return decoded(pair.substring(equals + 1)).orElse("");
+      }
+    }
+    return "";
+  }
+
+  private static Optional<String> decoded(String text) {
+    try {
+      return Optional.of(URLDecoder.decode(text, StandardCharsets.UTF_8));
+    } catch (IllegalArgumentException e) {
+      return Optional.empty();
+    }
+  }
+}

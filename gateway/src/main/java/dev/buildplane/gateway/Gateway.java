@@ -1,0 +1,244 @@
+package dev.buildplane.gateway;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.buildplane.http.Headers;
+import dev.buildplane.http.HttpExchange;
+import dev.buildplane.http.HttpServer;
+import dev.buildplane.http.HttpServerSettings;
+import dev.buildplane.http.Policy;
+import dev.buildplane.http.Principal;
+import dev.buildplane.http.ProblemFormat;
+import dev.buildplane.http.Route;
+import dev.buildplane.http.Router;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The cluster gateway: agents dial in on one listener, callers reach the planes behind them through another, and a
+/// third says how it is doing. Thread-safe.
+public final class Gateway implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Gateway.class);
+
+  /// How often certificates are looked at for expiry.
+  private static final Duration EXPIRY_CHECK = Duration.ofSeconds(5);
+
+  /// How long [#close] waits for agents to let go of their tunnels.
+  private static final Duration DRAIN = Duration.ofSeconds(5);
+
+  /// How often [#close] looks whether they have.
+  private static final Duration DRAIN_LOOK = Duration.ofMillis(50);
+
+  private final PlaneTrust trust;
+  private final AgentSessions sessions;
+  private final ScheduledExecutorService clockwork;
+  private final HttpServer agents;
+  private final HttpServer callers;
+  private final HttpServer health;
+
+  private Gateway(
+      PlaneTrust trust,
+      AgentSessions sessions,
+      ScheduledExecutorService clockwork,
+      List<HttpServer> listeners) {
+    this.trust = trust;
+    this.sessions = sessions;
+    this.clockwork = clockwork;
+    this.agents = listeners.get(0);
+    this.callers = listeners.get(1);
+    this.health = listeners.get(2);
+  }
+
+  /// Starts the three listeners; callers are authorised by SubjectAccessReview at the hub. Returns before the hub has
+  /// been read: see [#ready].
+  ///
+  /// @param hubClient stays the caller's; needs to read the six plane kinds and the Secrets they name, and to create
+  ///   SubjectAccessReviews and TokenReviews
+  /// @throws IOException when an address cannot be bound
+  public static Gateway start(GatewaySettings settings, KubernetesClient hubClient)
+      throws IOException {
+    return start(
+        settings,
+        hubClient,
+        new AccessReviews(hubClient, settings.decisionLifetime(), settings.clock()));
+  }
+
+  /// As above, with another authorizer.
+  public static Gateway start(
+      GatewaySettings settings, KubernetesClient hubClient, CallerAuthorizer authorizer)
+      throws IOException {
+    var replica = UUID.randomUUID();
+    var feed = new PlaneFeed(settings.clock(), replica);
+    // The two know each other: trust tells of changes, sessions ask for it. The reference is set before trust starts.
+    var reevaluation = new CompletableFuture<AgentSessions>();
+    var trust = new PlaneTrust(
+        hubClient, planes -> reevaluation.thenAccept(known -> known.reevaluate(planes)));
+    var sessions = new AgentSessions(trust, feed, settings.clock());
+    reevaluation.complete(sessions);
+    var metrics = new GatewayMetrics();
+    var listeners = List.of(
+        HttpServer.start(
+            HttpServerSettings.tls("gateway-agents", settings.agents(), settings.identity())
+                .withLimits(settings.limits()),
+            agentRoutes(new Admission(
+                trust, sessions, feed, settings.tunnels(), settings.clock(), metrics))),
+        HttpServer.start(
+            HttpServerSettings.tls("gateway-callers", settings.callers(), settings.identity())
+                .withLimits(settings.limits())
+                .withProblemFormat(ProblemFormat.KUBERNETES_STATUS),
+            callerRoutes(settings, hubClient, authorizer, trust, sessions, feed, metrics)),
+        HttpServer.start(
+            HttpServerSettings.plain("gateway-health", settings.health()),
+            healthRoutes(trust, sessions, metrics)));
+    trust.start();
+    return new Gateway(trust, sessions, clockwork(settings, sessions), listeners);
+  }
+
+  private static Router agentRoutes(Admission admission) {
+    // Who may connect is decided by the handler, in v0.17's order, after the query has been looked at.
+    var policy = new Policy(
+        "agent: client certificate that a plane resource trusts",
+        _ -> CompletableFuture.completedFuture(Principal.ANONYMOUS));
+    return Router.builder()
+        .route(Route.async(Set.of("GET"), "/ws", policy, admission))
+        .build();
+  }
+
+  private static Router callerRoutes(
+      GatewaySettings settings,
+      KubernetesClient hubClient,
+      CallerAuthorizer authorizer,
+      PlaneTrust trust,
+      AgentSessions sessions,
+      PlaneFeed feed,
+      GatewayMetrics metrics) {
+    var caller = new CallerAuthentication(
+            hubClient, settings.callerTrust(), settings.decisionLifetime(), settings.clock())
+        .policy();
+    var proxy = new ProxyHandler(
+        trust,
+        sessions,
+        authorizer,
+        new AuditLog(settings.audit(), settings.clock(), feed.replica()),
+        metrics,
+        settings.answerDeadline());
+    var router = Router.builder();
+    router.route(Route.async(Set.of(), ProxyTarget.PREFIX + "**", caller, proxy)
+        .withMaxBodyBytes(Route.UNLIMITED));
+    new PlaneApi(sessions, feed, authorizer).addTo(router, caller);
+    return router.build();
+  }
+
+  private static Router healthRoutes(
+      PlaneTrust trust, AgentSessions sessions, GatewayMetrics metrics) {
+    var router = Router.builder();
+    for (var path : List.of("/healthz", "/livez", "/health")) {
+      router.route(Route.get(path, Policy.PUBLIC, exchange -> plain(exchange, 200, "OK")));
+    }
+    for (var path : List.of("/readyz", "/ready")) {
+      router.route(Route.get(path, Policy.PUBLIC, exchange -> {
+        boolean synced = trust.synced();
+        plain(
+            exchange,
+            synced ? 200 : 503,
+            synced ? "OK" : "plane resources have not been read from the hub yet");
+      }));
+    }
+    router.route(Route.get(
+        "/metrics",
+        Policy.PUBLIC,
+        exchange -> exchange.respond(
+            200,
+            Headers.of("content-type", "text/plain; version=0.0.4; charset=utf-8"),
+            metrics.render(sessions.all()).getBytes(UTF_8))));
+    return router.build();
+  }
+
+  private static void plain(HttpExchange exchange, int status, String text) {
+    exchange.respond(
+        status, Headers.of("content-type", "text/plain; charset=utf-8"), text.getBytes(UTF_8));
+  }
+
+  private static ScheduledExecutorService clockwork(
+      GatewaySettings settings, AgentSessions sessions) {
+    var clockwork = Executors.newSingleThreadScheduledExecutor(
+        Thread.ofPlatform().name("gateway-clockwork").daemon().factory());
+    every(clockwork, EXPIRY_CHECK, () -> {
+      sessions.reevaluateExpired();
+      sessions.forgetTurns();
+    });
+    every(clockwork, settings.heartbeatInterval(), sessions::heartbeat);
+    return clockwork;
+  }
+
+  private static void every(ScheduledExecutorService clockwork, Duration period, Runnable work) {
+    clockwork.scheduleWithFixedDelay(
+        () -> {
+          try {
+            work.run();
+          } catch (RuntimeException e) {
+            log.error("periodic work of the gateway failed; it goes on with the next period", e);
+          }
+        },
+        period.toMillis(),
+        period.toMillis(),
+        TimeUnit.MILLISECONDS);
+  }
+
+  /// Port of the agents' listener.
+  public int agentPort() {
+    return agents.port();
+  }
+
+  /// Port of the callers' listener.
+  public int callerPort() {
+    return callers.port();
+  }
+
+  /// Port of the health listener.
+  public int healthPort() {
+    return health.port();
+  }
+
+  /// Whether the plane resources have been read from the hub; until then agents are turned away.
+  public boolean ready() {
+    return trust.synced();
+  }
+
+  /// Agents connected now.
+  public int connectedAgents() {
+    return sessions.all().size();
+  }
+
+  /// Stops taking calls, lets running ones end for a few seconds, tells agents to go (GOAWAY), then closes everything.
+  @Override
+  public void close() {
+    callers.close();
+    sessions.drainAll();
+    awaitNoSessions();
+    agents.close();
+    clockwork.shutdownNow();
+    trust.close();
+    health.close();
+  }
+
+  private void awaitNoSessions() {
+    long looks = DRAIN.dividedBy(DRAIN_LOOK);
+    try {
+      for (long look = 0; look < looks && !sessions.all().isEmpty(); look++) {
+        Thread.sleep(DRAIN_LOOK);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

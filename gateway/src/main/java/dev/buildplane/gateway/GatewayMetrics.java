@@ -1,0 +1,79 @@
+package dev.buildplane.gateway;
+
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
+
+/// The counters of `/metrics`. Label values come from closed sets. Thread-safe.
+final class GatewayMetrics {
+  private final LongAdder agentsConnected = new LongAdder();
+  private final Map<Integer, LongAdder> agentsRejected = new ConcurrentHashMap<>();
+  private final Map<Integer, LongAdder> proxied = new ConcurrentHashMap<>();
+
+  void agentConnected() {
+    agentsConnected.increment();
+  }
+
+  void agentRejected(int status) {
+    agentsRejected.computeIfAbsent(status, _ -> new LongAdder()).increment();
+  }
+
+  /// Status 0: the caller went away before an answer began. Others are grouped by their first digit.
+  void proxied(int status) {
+    proxied.computeIfAbsent(status / 100, _ -> new LongAdder()).increment();
+  }
+
+  /// Prometheus text, version 0.0.4.
+  String render(Iterable<AgentSession> sessions) {
+    var perType = new TreeMap<String, Integer>();
+    int streams = 0;
+    for (var session : sessions) {
+      perType.merge(session.plane().type().wire(), 1, Integer::sum);
+      streams += session.tunnel().activeStreams();
+    }
+    var out = new StringBuilder();
+    head(out, "buildplane_gateway_agents", "gauge", "Agents connected now.");
+    perType.forEach((type, count) ->
+        line(out, "buildplane_gateway_agents{plane_type=\"" + type + "\"}", count));
+    head(out, "buildplane_gateway_streams", "gauge", "Tunnel streams open now.");
+    line(out, "buildplane_gateway_streams", streams);
+    head(
+        out,
+        "buildplane_gateway_agent_connections_total",
+        "counter",
+        "Agents that connected since start.");
+    line(out, "buildplane_gateway_agent_connections_total", agentsConnected.sum());
+    head(
+        out,
+        "buildplane_gateway_agent_rejections_total",
+        "counter",
+        "Agents turned away, by status.");
+    new TreeMap<>(agentsRejected)
+        .forEach((status, count) -> line(
+            out,
+            "buildplane_gateway_agent_rejections_total{code=\"" + status + "\"}",
+            count.sum()));
+    head(
+        out,
+        "buildplane_gateway_proxy_requests_total",
+        "counter",
+        "Proxied requests that ended, by class of status.");
+    new TreeMap<>(proxied)
+        .forEach((digit, count) -> line(
+            out,
+            "buildplane_gateway_proxy_requests_total{code=\"" + (digit == 0 ? "none" : digit + "xx")
+                + "\"}",
+            count.sum()));
+    return out.toString();
+  }
+
+  private static void head(StringBuilder out, String name, String type, String help) {
+    out.append("# HELP ").append(name).append(' ').append(help).append('\n');
+    out.append("# TYPE ").append(name).append(' ').append(type).append('\n');
+  }
+
+  private static void line(StringBuilder out, String series, long value) {
+    out.append(series).append(' ').append(value).append('\n');
+  }
+}

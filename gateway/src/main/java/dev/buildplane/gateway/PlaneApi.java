@@ -1,0 +1,235 @@
+package dev.buildplane.gateway;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.buildplane.http.Headers;
+import dev.buildplane.http.HttpExchange;
+import dev.buildplane.http.HttpHandler;
+import dev.buildplane.http.HttpProblem;
+import dev.buildplane.http.Policy;
+import dev.buildplane.http.Route;
+import dev.buildplane.http.Router;
+import dev.buildplane.model.PlaneType;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+
+/// `/api/v1/planes/...`: `notify`, `reconnect` and `status` in the shapes of v0.17 (reference: gateway-agent, section 5),
+/// and the event stream `watch`. Trust follows the resources by itself, so `notify` only says what that has done: it
+/// applies the present state at once and never disconnects agents that something still trusts.
+final class PlaneApi {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String ROOT = "/api/v1/planes";
+  private static final int MAX_NOTIFY_BYTES = 64 * 1024;
+
+  /// A follower that hears nothing for three of these knows that the connection is dead.
+  private static final Duration PING_INTERVAL = Duration.ofSeconds(10);
+
+  private final AgentSessions sessions;
+  private final PlaneFeed feed;
+  private final CallerAuthorizer authorizer;
+
+  PlaneApi(AgentSessions sessions, PlaneFeed feed, CallerAuthorizer authorizer) {
+    this.sessions = sessions;
+    this.feed = feed;
+    this.authorizer = authorizer;
+  }
+
+  void addTo(Router.Builder router, Policy caller) {
+    router
+        .route(Route.blocking(Set.of("POST"), ROOT + "/notify", caller, allowed(this::notified))
+            .withMaxBodyBytes(MAX_NOTIFY_BYTES))
+        .route(Route.get(ROOT + "/status", caller, allowed(this::statusOfAll)))
+        .route(Route.get(ROOT + "/watch", caller, allowed(this::watch)))
+        .route(Route.any(ROOT + "/**", caller, allowed(this::ofOnePlane)));
+  }
+
+  private HttpHandler allowed(HttpHandler handler) {
+    return exchange -> {
+      var access = new CallerAuthorizer.Access.Path(
+          exchange.rawPath(), exchange.method().toLowerCase(Locale.ROOT));
+      try {
+        var decision = authorizer
+            .authorize(exchange.principal(), access)
+            .toCompletableFuture()
+            .get();
+        if (!decision.allowed()) {
+          throw new HttpProblem(
+              403,
+              "user '" + exchange.principal().user() + "' may not " + access.verb() + " "
+                  + access.path() + "; grant the non-resource URL by RBAC");
+        }
+      } catch (ExecutionException e) {
+        throw new HttpProblem(
+            503, "the hub's API server could not be asked whether you may; try again");
+      }
+      handler.handle(exchange);
+    };
+  }
+
+  private void notified(HttpExchange exchange) throws IOException {
+    var payload = read(exchange);
+    var typeName = payload.path("planeType").asText("");
+    var planeID = payload.path("planeID").asText("");
+    var event = payload.path("event").asText("");
+    if (typeName.isEmpty() || planeID.isEmpty() || event.isEmpty()) {
+      throw new HttpProblem(400, "missing required fields: planeType, planeID, event");
+    }
+    var answer = answer();
+    switch (event) {
+      case "created", "updated" -> {
+        var outcome = reevaluate(typeName, planeID);
+        answer
+            .put("action", "revalidate")
+            .put("authorizationsGranted", outcome.granted())
+            .put("authorizationsRevoked", outcome.revoked());
+      }
+      case "deleted" ->
+        answer
+            .put("action", "disconnect")
+            .put("disconnectedAgents", reevaluate(typeName, planeID).closed());
+      default -> throw new HttpProblem(400, "unknown event type: " + event);
+    }
+    send(exchange, answer);
+  }
+
+  private AgentSessions.Outcome reevaluate(String typeName, String planeID) {
+    return PlaneType.ofWire(typeName)
+        .map(type -> sessions.reevaluate(List.of(new PlaneKey(type, planeID))))
+        .orElse(new AgentSessions.Outcome(0, 0, 0));
+  }
+
+  private static JsonNode read(HttpExchange exchange) throws IOException {
+    try {
+      return JSON.readTree(exchange.body().readAllBytes());
+    } catch (JsonProcessingException e) {
+      throw new HttpProblem(400, "invalid payload: " + e.getOriginalMessage());
+    }
+  }
+
+  /// `{type}/{id}/status` and `{type}/{id}/reconnect`.
+  private void ofOnePlane(HttpExchange exchange) {
+    var parts = exchange.rawPath().substring(ROOT.length() + 1).split("/", -1);
+    if (parts.length != 3) {
+      throw new HttpProblem(404, "no such path: " + exchange.rawPath());
+    }
+    switch (parts[2]) {
+      case "status" -> {
+        require(exchange, "GET");
+        send(exchange, status(parts[0], parts[1], filter(exchange)));
+      }
+      case "reconnect" -> {
+        require(exchange, "POST");
+        int count = PlaneType.ofWire(parts[0])
+            .map(type -> sessions.disconnectAll(
+                new PlaneKey(type, parts[1]),
+                "asked to reconnect by " + exchange.principal().user()))
+            .orElse(0);
+        send(exchange, answer().put("disconnectedAgents", count));
+      }
+      default -> throw new HttpProblem(404, "no such path: " + exchange.rawPath());
+    }
+  }
+
+  private static void require(HttpExchange exchange, String method) {
+    if (!exchange.method().equals(method)) {
+      throw new HttpProblem(
+          405, "method " + exchange.method() + " is not allowed here; allowed: " + method);
+    }
+  }
+
+  private static String filter(HttpExchange exchange) {
+    var name = "";
+    var namespace = "";
+    for (var pair : exchange.rawQuery().split("&", -1)) {
+      if (pair.startsWith("name=")) {
+        name = pair.substring("name=".length());
+      } else if (pair.startsWith("namespace=")) {
+        namespace = pair.substring("namespace=".length());
+      }
+    }
+    return name.isEmpty() ? "" : namespace + "/" + name;
+  }
+
+  private ObjectNode status(String type, String planeID, String crKey) {
+    var connected = PlaneType.ofWire(type)
+        .map(known -> sessions.of(new PlaneKey(known, planeID)))
+        .orElse(List.of())
+        .stream()
+        .filter(session -> crKey.isEmpty() || session.authorizedKeys().contains(crKey))
+        .toList();
+    var lastSeen = connected.stream()
+        .map(session -> session.tunnel().lastSeen())
+        .max(Instant::compareTo)
+        .map(Instant::toString)
+        .orElse("0001-01-01T00:00:00Z");
+    return JsonNodeFactory.instance
+        .objectNode()
+        .put("planeType", type)
+        .put("planeID", planeID)
+        .put("connected", !connected.isEmpty())
+        .put("connectedAgents", connected.size())
+        .put("lastSeen", lastSeen);
+  }
+
+  private void statusOfAll(HttpExchange exchange) {
+    var keys = new TreeSet<PlaneKey>(java.util.Comparator.comparing(PlaneKey::toString));
+    sessions.all().forEach(session -> keys.add(session.plane()));
+    var answer = JsonNodeFactory.instance.objectNode();
+    var planes = answer.putArray("planes");
+    keys.forEach(key -> planes.add(status(key.type().wire(), key.planeID(), "")));
+    answer.put("total", planes.size());
+    send(exchange, answer);
+  }
+
+  private void watch(HttpExchange exchange) throws IOException, InterruptedException {
+    if (feed.full()) {
+      throw new HttpProblem(503, "too many followers of plane events: " + PlaneFeed.MAX_FOLLOWERS);
+    }
+    var follower = sessions.follow();
+    var thread = Thread.currentThread();
+    exchange.onClose(
+        thread::interrupt); // do not wait out the ping interval for a caller that has left
+    try (var out =
+        exchange.respondStreaming(200, Headers.of("content-type", "application/x-ndjson"))) {
+      for (var line : follower.snapshot()) {
+        write(out, line);
+      }
+      out.flush();
+      while (!follower.behind()) {
+        var line = follower.waiting().poll(PING_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+        write(out, line == null ? feed.ping() : line);
+        if (follower.waiting().isEmpty()) {
+          out.flush();
+        }
+      }
+    } finally {
+      feed.leave(follower);
+    }
+  }
+
+  private static void write(OutputStream out, String line) throws IOException {
+    out.write((line + "\n").getBytes(UTF_8));
+  }
+
+  private static ObjectNode answer() {
+    return JsonNodeFactory.instance.objectNode().put("success", true);
+  }
+
+  private static void send(HttpExchange exchange, ObjectNode body) {
+    exchange.respond(
+        200, Headers.of("content-type", "application/json"), (body + "\n").getBytes(UTF_8));
+  }
+}

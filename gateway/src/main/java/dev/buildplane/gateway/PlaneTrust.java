@@ -1,0 +1,282 @@
+package dev.buildplane.gateway;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import dev.buildplane.model.ClientCA;
+import dev.buildplane.model.Plane;
+import dev.buildplane.model.PlaneKind;
+import dev.buildplane.model.PlaneRef;
+import dev.buildplane.pki.CertificateProblem;
+import dev.buildplane.pki.TrustBundle;
+import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Which CAs each plane resource trusts, kept current by informers on the six kinds and on exactly the Secrets they
+/// name; nothing is ever listed per connection. Resources being deleted trust nobody. Thread-safe; all fields below
+/// `lock` are guarded by it, and `changed` is called outside of it.
+final class PlaneTrust implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(PlaneTrust.class);
+
+  /// One resource as the gateway needs it.
+  ///
+  /// @param trust empty when the CA is missing or unreadable
+  /// @param problem why it is, empty otherwise
+  record Entry(
+      PlaneRef ref, PlaneKey key, boolean deleting, Optional<TrustBundle> trust, String problem) {}
+
+  private record SecretName(String namespace, String name) {}
+
+  private final KubernetesClient hubClient;
+  private final Consumer<Set<PlaneKey>> changed;
+  private final List<SharedIndexInformer<?>> planeInformers = new ArrayList<>();
+  private final Object lock = new Object();
+  private final Map<PlaneRef, Plane> planes = new HashMap<>();
+  private final Map<PlaneRef, Entry> entries = new HashMap<>();
+  private final Map<SecretName, SharedIndexInformer<Secret>> secretInformers = new HashMap<>();
+  private final Map<SecretName, Secret> secrets = new HashMap<>();
+  private boolean closed;
+
+  /// Starts following; returns at once.
+  ///
+  /// @param changed told which planes' trust may differ from before
+  PlaneTrust(KubernetesClient hubClient, Consumer<Set<PlaneKey>> changed) {
+    this.hubClient = hubClient;
+    this.changed = changed;
+  }
+
+  void start() {
+    for (var kind : PlaneKind.values()) {
+      planeInformers.add(inform(kind.resourceClass()));
+    }
+  }
+
+  private <T extends Plane> SharedIndexInformer<T> inform(Class<T> type) {
+    var informer = hubClient.resources(type).inAnyNamespace().runnableInformer(0);
+    informer.exceptionHandler((_, cause) -> {
+      log.warn(
+          "watching {} at the hub failed, trying again: {}",
+          type.getSimpleName(),
+          cause.toString());
+      return true;
+    });
+    informer.addEventHandler(new Changes<>(this::planeSeen, plane -> planeGone(plane.ref())));
+    informer.start();
+    return informer;
+  }
+
+  /// Whether all six kinds have been listed at least once.
+  boolean synced() {
+    return planeInformers.stream().allMatch(SharedIndexInformer::hasSynced);
+  }
+
+  Optional<Entry> find(PlaneRef ref) {
+    synchronized (lock) {
+      return Optional.ofNullable(entries.get(ref));
+    }
+  }
+
+  /// Resources of that type and effective planeID that are not being deleted.
+  List<Entry> of(PlaneKey key) {
+    synchronized (lock) {
+      return entries.values().stream()
+          .filter(entry -> entry.key().equals(key) && !entry.deleting())
+          .toList();
+    }
+  }
+
+  private void planeSeen(Plane plane) {
+    Set<PlaneKey> touched;
+    synchronized (lock) {
+      if (closed) {
+        return;
+      }
+      planes.put(plane.ref(), plane);
+      followSecrets();
+      touched = refresh(plane.ref());
+    }
+    tell(touched);
+  }
+
+  private void planeGone(PlaneRef ref) {
+    Set<PlaneKey> touched;
+    synchronized (lock) {
+      planes.remove(ref);
+      followSecrets();
+      touched = refresh(ref);
+    }
+    tell(touched);
+  }
+
+  private void secretSeen(SecretName name, @Nullable Secret secret) {
+    var touched = new HashSet<PlaneKey>();
+    synchronized (lock) {
+      if (secret == null) {
+        secrets.remove(name);
+      } else if (secretInformers.containsKey(name)) {
+        secrets.put(name, secret);
+      }
+      for (var plane : List.copyOf(planes.values())) {
+        if (secretOf(plane).filter(name::equals).isPresent()) {
+          touched.addAll(refresh(plane.ref()));
+        }
+      }
+    }
+    tell(touched);
+  }
+
+  private void tell(Set<PlaneKey> touched) {
+    if (!touched.isEmpty()) {
+      changed.accept(touched);
+    }
+  }
+
+  /// Rebuilds one entry; tells which planes it belonged or belongs to, if anything changed.
+  private Set<PlaneKey> refresh(PlaneRef ref) {
+    var plane = planes.get(ref);
+    var now = plane == null ? null : entryOf(plane);
+    var before = now == null ? entries.remove(ref) : entries.put(ref, now);
+    var touched = new HashSet<PlaneKey>();
+    if (before != null && !before.equals(now)) {
+      touched.add(before.key());
+    }
+    if (now != null && !now.equals(before)) {
+      touched.add(now.key());
+      if (!now.problem().isEmpty()) {
+        log.warn("{} trusts no agent: {}", ref, now.problem());
+      }
+    }
+    return touched;
+  }
+
+  private Entry entryOf(Plane plane) {
+    var ref = plane.ref();
+    var key = new PlaneKey(ref.kind().type(), plane.effectivePlaneID());
+    boolean deleting = plane.getMetadata().getDeletionTimestamp() != null;
+    try {
+      return new Entry(
+          ref, key, deleting, Optional.of(TrustBundle.parse(certificateText(plane))), "");
+    } catch (CertificateProblem e) {
+      return new Entry(ref, key, deleting, Optional.empty(), String.valueOf(e.getMessage()));
+    }
+  }
+
+  /// `value` before `secretRef`, as v0.17 has it (reference: planes, section 4.2).
+  private String certificateText(Plane plane) throws CertificateProblem {
+    var clientCA = clientCA(plane);
+    var value = clientCA.map(ClientCA::value).orElse("");
+    if (!value.isBlank()) {
+      return value;
+    }
+    var ref = clientCA.map(ClientCA::secretRef).orElse(null);
+    var name = secretOf(plane)
+        .orElseThrow(() -> new CertificateProblem(
+            "spec.clusterAgent.clientCA: expected value or a complete secretRef, found neither"));
+    var secret = secrets.get(name);
+    var data = secret == null || secret.getData() == null || ref == null
+        ? null
+        : secret.getData().get(ref.key());
+    if (data == null || data.isEmpty()) {
+      throw new CertificateProblem("spec.clusterAgent.clientCA.secretRef: expected Secret "
+          + name.namespace() + "/" + name.name() + " with the named key, found none");
+    }
+    return new String(Base64.getMimeDecoder().decode(data), ISO_8859_1);
+  }
+
+  private static Optional<ClientCA> clientCA(Plane plane) {
+    return Optional.ofNullable(plane.getSpec())
+        .flatMap(spec -> Optional.ofNullable(spec.clusterAgent()))
+        .flatMap(agent -> Optional.ofNullable(agent.clientCA()));
+  }
+
+  private static Optional<SecretName> secretOf(Plane plane) {
+    var clientCA = clientCA(plane).orElse(null);
+    if (clientCA == null
+        || clientCA.secretRef() == null
+        || (clientCA.value() != null && !clientCA.value().isBlank())) {
+      return Optional.empty();
+    }
+    var given = clientCA.secretRef();
+    var namespace =
+        given.namespace() != null ? given.namespace() : plane.getMetadata().getNamespace();
+    if (namespace == null || given.name() == null || given.key() == null) {
+      return Optional.empty();
+    }
+    return Optional.of(new SecretName(namespace, given.name()));
+  }
+
+  /// Starts informers for Secrets newly named and stops those nobody names any more.
+  private void followSecrets() {
+    var named = new HashSet<SecretName>();
+    planes.values().forEach(plane -> secretOf(plane).ifPresent(named::add));
+    secretInformers.entrySet().removeIf(followed -> {
+      boolean unused = !named.contains(followed.getKey());
+      if (unused) {
+        followed.getValue().stop();
+        secrets.remove(followed.getKey());
+      }
+      return unused;
+    });
+    for (var name : named) {
+      secretInformers.computeIfAbsent(name, this::informSecret);
+    }
+  }
+
+  private SharedIndexInformer<Secret> informSecret(SecretName name) {
+    var informer =
+        hubClient.secrets().inNamespace(name.namespace()).withName(name.name()).runnableInformer(0);
+    informer.exceptionHandler((_, cause) -> {
+      log.warn(
+          "watching Secret {}/{} failed, trying again: {}",
+          name.namespace(),
+          name.name(),
+          cause.toString());
+      return true;
+    });
+    informer.addEventHandler(
+        new Changes<>(secret -> secretSeen(name, secret), _ -> secretSeen(name, null)));
+    informer.start();
+    return informer;
+  }
+
+  @Override
+  public void close() {
+    synchronized (lock) {
+      closed = true;
+      secretInformers.values().forEach(SharedIndexInformer::stop);
+      secretInformers.clear();
+    }
+    planeInformers.forEach(SharedIndexInformer::stop);
+  }
+
+  /// Additions and updates are one thing here: what is seen now.
+  private record Changes<T>(Consumer<T> seen, Consumer<T> gone) implements ResourceEventHandler<T> {
+    @Override
+    public void onAdd(T resource) {
+      seen.accept(resource);
+    }
+
+    @Override
+    public void onUpdate(T before, T resource) {
+      seen.accept(resource);
+    }
+
+    @Override
+    public void onDelete(T resource, boolean finalStateUnknown) {
+      gone.accept(resource);
+    }
+  }
+}

@@ -1,0 +1,198 @@
+package dev.buildplane.gateway;
+
+import dev.buildplane.http.AsyncExchange;
+import dev.buildplane.http.AsyncHandler;
+import dev.buildplane.http.Headers;
+import dev.buildplane.http.HttpProblem;
+import dev.buildplane.http.ProblemFormat;
+import dev.buildplane.tunnel.TunnelException;
+import io.netty.channel.Channel;
+import io.netty.util.concurrent.Future;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// `/api/proxy/...`: finds the plane, asks whether the caller may, picks a connection of the plane and starts a
+/// [ProxyCall] on it. Runs on the caller's event loop.
+final class ProxyHandler implements AsyncHandler {
+  private static final Logger log = LoggerFactory.getLogger(ProxyHandler.class);
+
+  /// Connections of a plane that are tried before a call is given up; none of them has seen the request before.
+  private static final int MAX_TRIES = 3;
+
+  /// Seconds after which a caller without an agent may ask again: agents come back within a few.
+  private static final String RETRY_AFTER_SECONDS = "2";
+
+  private final PlaneTrust trust;
+  private final AgentSessions sessions;
+  private final CallerAuthorizer authorizer;
+  private final AuditLog audit;
+  private final GatewayMetrics metrics;
+  private final Duration answerDeadline;
+
+  ProxyHandler(
+      PlaneTrust trust,
+      AgentSessions sessions,
+      CallerAuthorizer authorizer,
+      AuditLog audit,
+      GatewayMetrics metrics,
+      Duration answerDeadline) {
+    this.trust = trust;
+    this.sessions = sessions;
+    this.authorizer = authorizer;
+    this.audit = audit;
+    this.metrics = metrics;
+    this.answerDeadline = answerDeadline;
+  }
+
+  @Override
+  public void handle(AsyncExchange exchange) {
+    var record = audit.begin(exchange.head(), exchange.principal());
+    exchange.onClose(() -> {
+      audit.end(record);
+      metrics.proxied(record.status());
+    });
+    try {
+      var target = ProxyTarget.parse(exchange.head());
+      var verb = ProxyTarget.verb(exchange.head().method());
+      record.target(target, verb);
+      authorizer
+          .authorize(exchange.principal(), new CallerAuthorizer.Access.Proxy(target.plane(), verb))
+          .whenComplete((decision, failure) ->
+              onLoop(exchange, () -> decided(exchange, target, record, decision, failure)));
+    } catch (HttpProblem problem) {
+      refuse(exchange, record, problem);
+    }
+  }
+
+  private static void onLoop(AsyncExchange exchange, Runnable action) {
+    if (exchange.eventLoop().inEventLoop()) {
+      action.run();
+    } else {
+      exchange.eventLoop().execute(action);
+    }
+  }
+
+  private void decided(
+      AsyncExchange exchange,
+      ProxyTarget target,
+      AuditLog.Call record,
+      CallerAuthorizer.Decision decision,
+      @org.jspecify.annotations.Nullable Throwable failure) {
+    if (exchange.closed()) {
+      return;
+    }
+    if (failure != null) {
+      log.warn(
+          "asking whether {} may proxy to {} failed: {}",
+          exchange.principal().user(),
+          target.plane(),
+          failure.toString());
+      refuse(
+          exchange,
+          record,
+          new HttpProblem(
+              503, "the hub's API server could not be asked whether you may; try again"));
+      return;
+    }
+    if (!decision.allowed()) {
+      refuse(
+          exchange,
+          record,
+          new HttpProblem(
+              403,
+              "user '" + exchange.principal().user() + "' may not "
+                  + ProxyTarget.verb(exchange.head().method()) + " "
+                  + target.plane().kind().plural() + "/proxy of " + target.plane()
+                  + "; grant it by RBAC"));
+      return;
+    }
+    try {
+      checkPlane(target);
+    } catch (HttpProblem problem) {
+      refuse(exchange, record, problem);
+      return;
+    }
+    attempt(exchange, target, record, new HashSet<>());
+  }
+
+  private void checkPlane(ProxyTarget target) {
+    var entry = trust.find(target.plane()).orElse(null);
+    if (entry == null) {
+      throw new HttpProblem(
+          trust.synced() ? 404 : 503,
+          trust.synced()
+              ? target.plane() + " not found"
+              : "the gateway has not read the plane resources from its API server yet; try again");
+    }
+    if (!entry.key().equals(target.key())) {
+      throw new HttpProblem(
+          400,
+          "planeID of " + target.plane() + ": expected " + entry.key().planeID() + ", found "
+              + target.key().planeID() + " in the URL");
+    }
+  }
+
+  private void attempt(
+      AsyncExchange exchange, ProxyTarget target, AuditLog.Call record, Set<UUID> tried) {
+    var session = sessions.pick(target.plane(), target.key(), tried).orElse(null);
+    if (session == null) {
+      noAgent(exchange, target, record);
+      return;
+    }
+    tried.add(session.id());
+    record.connection(session.id());
+    var call = new ProxyCall(exchange, session, target, record, answerDeadline);
+    Future<Channel> opening = session.tunnel().openStream(call.streamHandler());
+    opening.addListener((Future<Channel> opened) -> onLoop(exchange, () -> {
+      if (opened.isSuccess()) {
+        call.begin(opened.getNow());
+      } else if (tried.size() < MAX_TRIES && !exchange.closed()) {
+        attempt(exchange, target, record, tried);
+      } else if (!exchange.closed()) {
+        refuse(exchange, record, unopened(target, opened.cause()));
+      }
+    }));
+  }
+
+  private static HttpProblem unopened(ProxyTarget target, Throwable cause) {
+    boolean busy = cause instanceof TunnelException failure
+        && (failure.code() == TunnelException.Code.OVERLOADED
+            || failure.code() == TunnelException.Code.TOO_MANY_STREAMS);
+    return new HttpProblem(
+        busy ? 503 : 502,
+        "no stream to an agent of " + target.key() + ": " + cause.getMessage() + "; try again");
+  }
+
+  private void noAgent(AsyncExchange exchange, ProxyTarget target, AuditLog.Call record) {
+    boolean others = !sessions.of(target.key()).isEmpty();
+    boolean authorized = sessions.of(target.key()).stream()
+        .anyMatch(session -> session.authorized().contains(target.plane()));
+    if (others && !authorized) {
+      refuse(
+          exchange,
+          record,
+          new HttpProblem(
+              403,
+              "Forbidden: Agent not authorized for CR " + target.plane().key()
+                  + "; its clientCA trusts none of the connected agents' certificates"));
+      return;
+    }
+    var message =
+        "no agents found for plane " + target.key() + "; look for 'dial failed' in the agent's log";
+    record.refused(503, message);
+    var rendered = ProblemFormat.KUBERNETES_STATUS.render(503, message);
+    exchange.respond(
+        503,
+        Headers.of("content-type", rendered.contentType()).with("retry-after", RETRY_AFTER_SECONDS),
+        rendered.body());
+  }
+
+  private static void refuse(AsyncExchange exchange, AuditLog.Call record, HttpProblem problem) {
+    record.refused(problem.status(), problem.getMessage());
+    exchange.fail(problem);
+  }
+}

@@ -1,0 +1,99 @@
+package dev.buildplane.gateway;
+
+import dev.buildplane.http.Headers;
+import dev.buildplane.http.RequestHead;
+import io.netty.handler.codec.http.DefaultHttpHeaders;
+import io.netty.handler.codec.http.HttpHeaders;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/// Which headers cross the gateway. Towards the plane: those listed here and nothing else, so identity headers
+/// (`Authorization`, `Impersonate-*`, `X-Remote-*`, cookies) cannot pass whatever they are called. Back to the caller:
+/// all but connection-level ones.
+final class ProxyHeaders {
+  private static final Set<String> REQUEST = Set.of(
+      "accept",
+      "accept-encoding",
+      "cache-control",
+      "content-encoding",
+      "content-language",
+      "content-length",
+      "content-type",
+      "if-match",
+      "if-modified-since",
+      "if-none-match",
+      "range",
+      "traceparent",
+      "tracestate",
+      "user-agent");
+
+  private static final Set<String> UPGRADE = Set.of(
+      "sec-websocket-key",
+      "sec-websocket-version",
+      "sec-websocket-protocol",
+      "upgrade",
+      "x-stream-protocol-version");
+
+  private static final Set<String> HOP_BY_HOP = Set.of(
+      "connection",
+      "keep-alive",
+      "proxy-authenticate",
+      "proxy-connection",
+      "te",
+      "trailer",
+      "transfer-encoding",
+      "upgrade");
+
+  private ProxyHeaders() {}
+
+  /// The headers of the request to the plane.
+  static HttpHeaders forward(RequestHead head, String target) {
+    var nominated = nominated(head.headers().all("connection"));
+    var out = new DefaultHttpHeaders().set("host", target);
+    for (var field : head.headers().fields()) {
+      boolean upgrade = head.upgradeRequested() && UPGRADE.contains(field.name());
+      boolean passes = REQUEST.contains(field.name()) && !nominated.contains(field.name());
+      if (upgrade || passes) {
+        out.add(field.name(), field.value());
+      }
+    }
+    out.set("x-request-id", head.requestId());
+    if (head.upgradeRequested()) {
+      out.set("connection", "Upgrade");
+    }
+    return out;
+  }
+
+  /// The headers of the plane's answer for the caller.
+  static Headers back(HttpHeaders answer) {
+    var nominated = nominated(answer.getAll("connection"));
+    var fields = new ArrayList<Headers.Field>();
+    for (Map.Entry<String, String> entry : answer) {
+      var name = entry.getKey().toLowerCase(Locale.ROOT);
+      if (!HOP_BY_HOP.contains(name) && !nominated.contains(name)) {
+        fields.add(new Headers.Field(name, entry.getValue()));
+      }
+    }
+    return new Headers(fields);
+  }
+
+  /// The headers of a plane's 101 for the caller; the server adds `connection`.
+  static Headers switched(HttpHeaders answer) {
+    var upgrade = answer.get("upgrade");
+    var headers = back(answer);
+    return upgrade == null ? headers : headers.with("upgrade", upgrade);
+  }
+
+  private static Set<String> nominated(Iterable<String> connection) {
+    var names = new HashSet<String>();
+    for (var value : connection) {
+      for (var token : value.split(",", -1)) {
+        names.add(token.strip().toLowerCase(Locale.ROOT));
+      }
+    }
+    return names;
+  }
+}

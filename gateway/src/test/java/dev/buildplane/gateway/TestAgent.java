@@ -1,0 +1,193 @@
+package dev.buildplane.gateway;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.buildplane.pki.Identity;
+import dev.buildplane.pki.TrustBundle;
+import dev.buildplane.tunnel.AgentTunnel;
+import dev.buildplane.tunnel.CloseReason;
+import dev.buildplane.tunnel.TunnelDestination;
+import dev.buildplane.tunnel.TunnelDialer;
+import dev.buildplane.tunnel.TunnelSettings;
+import dev.buildplane.tunnel.TunnelTransport;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.EventLoopGroup;
+import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.http.DefaultHttpContent;
+import io.netty.handler.codec.http.DefaultHttpResponse;
+import io.netty.handler.codec.http.HttpContent;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.util.ReferenceCountUtil;
+import java.net.URI;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+/// The agent's end of a real tunnel with a target that records what reaches it.
+final class TestAgent implements AutoCloseable {
+  private static final EventLoopGroup LOOPS = TunnelTransport.eventLoops(1, "test-agents");
+
+  final BlockingQueue<HttpRequest> requests = new LinkedBlockingQueue<>();
+  final AtomicInteger open = new AtomicInteger();
+  final AtomicLong sent = new AtomicLong();
+  private final AgentTunnel tunnel;
+
+  private TestAgent(int port, String planeType, String planeID, SslContext tls) throws Exception {
+    tunnel = new TunnelDialer(LOOPS, TunnelSettings.defaults(), Duration.ofSeconds(30))
+        .dial(
+            new TunnelDestination(
+                URI.create("wss://localhost:" + port + "/ws"), planeType, planeID),
+            tls,
+            Map.of("version", "9.9"),
+            new Streams())
+        .toCompletableFuture()
+        .get(60, TimeUnit.SECONDS);
+  }
+
+  static TestAgent dial(
+      int port, String planeType, String planeID, Identity identity, TrustBundle server)
+      throws Exception {
+    return new TestAgent(port, planeType, planeID, tls(identity, server));
+  }
+
+  private static SslContext tls(Identity identity, TrustBundle server) throws Exception {
+    return SslContextBuilder.forClient()
+        .keyManager(identity.key(), identity.chain())
+        .trustManager(server.certificates())
+        .build();
+  }
+
+  AgentTunnel tunnel() {
+    return tunnel;
+  }
+
+  boolean isGone() {
+    return tunnel.closed().toCompletableFuture().isDone();
+  }
+
+  @Override
+  public void close() {
+    tunnel.close(new CloseReason(CloseReason.Code.CLOSED_HERE, "test is over"));
+  }
+
+  @ChannelHandler.Sharable
+  private final class Streams extends ChannelInitializer<Channel> {
+    @Override
+    protected void initChannel(Channel stream) {
+      stream.pipeline().addLast(new Target());
+    }
+  }
+
+  /// Answers by path.
+  private final class Target extends ChannelInboundHandlerAdapter {
+    private String path = "";
+
+    @Override
+    public void channelActive(ChannelHandlerContext ctx) {
+      open.incrementAndGet();
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+      open.decrementAndGet();
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object msg) {
+      try {
+        switch (msg) {
+          case HttpRequest request -> begin(ctx, request);
+          case HttpContent content -> more(ctx, content);
+          case ByteBuf bytes -> ctx.writeAndFlush(bytes.retain());
+          default -> throw new AssertionError(msg);
+        }
+      } finally {
+        ReferenceCountUtil.release(msg);
+      }
+    }
+
+    private void begin(ChannelHandlerContext ctx, HttpRequest request) {
+      path = request.uri();
+      requests.add(request);
+      if (path.startsWith("/watch")) {
+        ctx.write(head(200));
+        ctx.writeAndFlush(text("first\n"));
+      } else if (path.equals("/endless")) {
+        ctx.write(head(200));
+        flood(ctx);
+      } else if (path.equals("/exec")) {
+        var switching = head(101);
+        switching
+            .headers()
+            .set("connection", "Upgrade")
+            .set("upgrade", request.headers().get("upgrade"));
+        ctx.writeAndFlush(switching);
+      } else if (path.equals("/no-exec")) {
+        ctx.write(head(403));
+        ctx.write(text("no shell for you"));
+        ctx.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
+      } else if (path.startsWith("/echo")) {
+        ctx.writeAndFlush(head(200));
+      }
+    }
+
+    private void more(ChannelHandlerContext ctx, HttpContent content) {
+      if (path.startsWith("/echo")) {
+        ctx.writeAndFlush(content.retain());
+      } else if (path.startsWith("/hello") && content instanceof LastHttpContent) {
+        var response = new DefaultFullHttpResponse(
+            HttpVersion.HTTP_1_1, HttpResponseStatus.OK, Unpooled.copiedBuffer("hello", UTF_8));
+        response
+            .headers()
+            .set("content-length", 5)
+            .set("x-from", "target")
+            .set("connection", "x-secret")
+            .set("x-secret", "1");
+        ctx.writeAndFlush(response);
+      }
+    }
+
+    private void flood(ChannelHandlerContext ctx) {
+      while (ctx.channel().isWritable() && ctx.channel().isActive()) {
+        var piece = new byte[16 * 1024];
+        sent.addAndGet(piece.length);
+        ctx.writeAndFlush(new DefaultHttpContent(Unpooled.wrappedBuffer(piece)));
+      }
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+      if (path.equals("/endless")) {
+        flood(ctx);
+      }
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+      ctx.close();
+    }
+
+    private static DefaultHttpResponse head(int status) {
+      return new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status));
+    }
+
+    private static HttpContent text(String text) {
+      return new DefaultHttpContent(Unpooled.copiedBuffer(text, UTF_8));
+    }
+  }
+}
