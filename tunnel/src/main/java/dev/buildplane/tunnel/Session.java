@@ -22,7 +22,7 @@ public final class Session {
 
   private Session() {}
 
-  /// Where a session is. `failures` counts dials that failed and tunnels that did not live to be healthy, in a row.
+  /// Where a session is. `failures` counts, in a row, dials that failed and tunnels that are not, or never got, healthy.
   public sealed interface State {
     /// Waiting for the timer.
     record Down(int failures) implements State {}
@@ -97,14 +97,17 @@ public final class Session {
     return switch (new Pair(state, event)) {
       case Pair(State.Down(var n), Event.DialDue _) -> Step.to(new State.Dialing(n), new Effect.Dial());
       case Pair(State.Dialing(var n), Event.Opened(var id)) ->
-        Step.to(new State.Up(id, n), new Effect.WatchHealth(id));
+        Step.to(new State.Up(id, n + 1), new Effect.WatchHealth(id));
       case Pair(State.Dialing(var n), Event.DialFailed _) ->
         Step.to(new State.Down(n + 1), new Effect.WaitThenDial(n));
 
       case Pair(State.Up(var id, var n), Event.Lost(var lost)) when lost == id ->
-        Step.to(new State.Down(n + 1), new Effect.WaitThenDial(n));
+        Step.to(new State.Down(Math.max(n, 1)), new Effect.WaitThenDial(Math.max(n, 1) - 1));
+      // A gateway that sends us away before we were healthy may do so again: no dialling in circles.
       case Pair(State.Up(var id, var n), Event.GoAway(var going)) when going == id ->
-        Step.to(new State.Replacing(id, n, true), new Effect.Dial());
+        n == 0
+            ? Step.to(new State.Replacing(id, 0, true), new Effect.Dial())
+            : Step.to(new State.Replacing(id, n, false), new Effect.WaitThenDial(n - 1));
       case Pair(State.Up(var id, var n), Event.ReplaceAsked _) ->
         Step.to(new State.Replacing(id, n, true), new Effect.Dial());
       case Pair(State.Up(var id, _), Event.Healthy(var healthy)) when healthy == id ->
@@ -112,7 +115,7 @@ public final class Session {
 
       // Make before break: the old one is drained only when the new one carries.
       case Pair(State.Replacing(var old, var n, _), Event.Opened(var id)) ->
-        Step.to(new State.Up(id, n), new Effect.WatchHealth(id), new Effect.Drain(old));
+        Step.to(new State.Up(id, n + 1), new Effect.WatchHealth(id), new Effect.Drain(old));
       case Pair(State.Replacing(var old, var n, _), Event.DialFailed _) ->
         Step.to(new State.Replacing(old, n + 1, false), new Effect.WaitThenDial(n));
       case Pair(State.Replacing(var old, var n, var dialing), Event.DialDue _) ->

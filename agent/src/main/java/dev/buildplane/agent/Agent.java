@@ -1,0 +1,223 @@
+package dev.buildplane.agent;
+
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
+import static java.util.concurrent.TimeUnit.SECONDS;
+
+import dev.buildplane.pki.CertificateProblem;
+import dev.buildplane.pki.Identity;
+import dev.buildplane.pki.TrustBundle;
+import dev.buildplane.tunnel.TunnelDestination;
+import dev.buildplane.tunnel.TunnelDialer;
+import dev.buildplane.tunnel.TunnelTransport;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
+import io.netty.handler.ssl.SslContext;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The cluster agent: dials the gateway and serves its targets through the tunnel, until closed. Holds no state worth keeping.
+///
+/// Files (identity, gateway CA, kubeconfig, tokens, targets) are looked at every [AgentSettings#reloadInterval]; a changed identity or CA moves to
+/// a fresh connection without failing a request, changed targets serve the next request. A file that cannot be used after a change is told in the log
+/// and what was loaded before stays.
+public final class Agent implements AutoCloseable {
+  /// How long [#close] lets open streams finish.
+  public static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
+
+  private static final Logger LOG = LoggerFactory.getLogger(Agent.class);
+  private static final String DEVELOPMENT_VERSION = "dev";
+
+  private final AgentSettings settings;
+  private final TunnelDestination destination;
+  private final EventLoopGroup loops;
+  private final ScheduledExecutorService reloader;
+  private final BackendPool pool = new BackendPool();
+  private final FileWatch identityFiles = new FileWatch();
+  private final FileWatch targetFiles = new FileWatch();
+  private final List<AgentLink> links = new ArrayList<>();
+  private final List<Consumer<AgentStatus>> listeners = new CopyOnWriteArrayList<>();
+  private volatile SslContext tls;
+  private volatile Targets targets;
+
+  private Agent(AgentSettings settings) throws AgentProblem {
+    this.settings = settings;
+    try {
+      this.destination =
+          new TunnelDestination(settings.serverUrl(), settings.planeType(), settings.planeId());
+    } catch (IllegalArgumentException e) {
+      throw new AgentProblem(
+          Objects.requireNonNullElse(e.getMessage(), "the server URL cannot be used"), e);
+    }
+    identityFiles.watch(Set.of(settings.clientCert(), settings.clientKey(), settings.serverCa()));
+    this.tls = readTls(settings);
+    this.targets = Targets.load(settings);
+    targetFiles.watch(targets.files());
+    this.loops = TunnelTransport.eventLoops(settings.connections(), "agent-tunnel");
+    this.reloader = Executors.newSingleThreadScheduledExecutor(
+        Thread.ofPlatform().name("agent-reload").daemon().factory());
+  }
+
+  /// Starts dialling and returns at once; [#onStatus] tells when it is connected.
+  ///
+  /// @throws AgentProblem when a file is missing or unusable
+  public static Agent start(AgentSettings settings) throws AgentProblem {
+    var agent = new Agent(settings);
+    agent.run();
+    return agent;
+  }
+
+  private void run() {
+    var dialer = new TunnelDialer(loops, settings.tunnel(), TunnelDialer.DEFAULT_DEADLINE);
+    var streams = new Streams();
+    var metadata = metadata();
+    for (int i = 0; i < settings.connections(); i++) {
+      var random = new SplittableRandom(new SecureRandom().nextLong());
+      links.add(new AgentLink(
+          loops.next(),
+          () -> dialer.dial(destination, tls, metadata, streams),
+          random,
+          this::tell));
+    }
+    links.forEach(AgentLink::start);
+    long millis = settings.reloadInterval().toMillis();
+    reloader.scheduleWithFixedDelay(this::reloadChanged, millis, millis, MILLISECONDS);
+    LOG.info(
+        "agent for {}/{} dials {}; targets: {}",
+        settings.planeType(),
+        settings.planeId(),
+        settings.serverUrl(),
+        targets.byName().values());
+  }
+
+  private Map<String, String> metadata() {
+    var said = new HashMap<>(settings.metadata());
+    var version = Agent.class.getPackage().getImplementationVersion();
+    said.putIfAbsent("version", version == null ? DEVELOPMENT_VERSION : version);
+    said.putIfAbsent("hostname", hostname());
+    return Map.copyOf(said);
+  }
+
+  private static String hostname() {
+    var set = System.getenv("HOSTNAME");
+    if (set != null && !set.isEmpty()) {
+      return set;
+    }
+    try {
+      return InetAddress.getLocalHost().getHostName();
+    } catch (UnknownHostException nameless) {
+      return "unknown";
+    }
+  }
+
+  private static SslContext readTls(AgentSettings settings) throws AgentProblem {
+    try {
+      return Tls.pinned(
+          Identity.read(settings.clientCert(), settings.clientKey()),
+          TrustBundle.read(settings.serverCa()));
+    } catch (CertificateProblem e) {
+      throw new AgentProblem(
+          Objects.requireNonNullElse(e.getMessage(), "a certificate cannot be used"), e);
+    } catch (IOException e) {
+      throw new AgentProblem(
+          "cannot read " + e.getMessage()
+              + "; expected client certificate, key and gateway CA as PEM files",
+          e);
+    }
+  }
+
+  private void reloadChanged() {
+    try {
+      if (identityFiles.changed()) {
+        tls = readTls(settings);
+        LOG.info("identity or gateway CA changed: moving to a fresh connection");
+        links.forEach(AgentLink::replace);
+      }
+      if (targetFiles.changed()) {
+        var loaded = Targets.load(settings);
+        targetFiles.watch(loaded.files());
+        targets = loaded;
+        loops.forEach(loop -> loop.execute(() -> pool.forget((EventLoop) loop, loaded)));
+        LOG.info("targets reloaded: {}", loaded.byName().values());
+      }
+    } catch (AgentProblem | RuntimeException problem) {
+      // A file in the middle of being written is seen again at the next change; until then the old state serves.
+      LOG.warn("keeping the configuration loaded before: {}", problem.getMessage());
+    }
+  }
+
+  /// Safe from any thread.
+  public AgentStatus status() {
+    int connected = (int) links.stream().filter(AgentLink::connected).count();
+    var problem =
+        links.stream().map(AgentLink::problem).filter(Objects::nonNull).findFirst();
+    return new AgentStatus(
+        connected, links.size(), connected == links.size() ? Optional.empty() : problem);
+  }
+
+  /// Whether a request can come through now.
+  public boolean ready() {
+    return status().ready();
+  }
+
+  /// Called on an event loop with every change, and at once with the status as it is; must not block.
+  public void onStatus(Consumer<AgentStatus> listener) {
+    listeners.add(listener);
+    listener.accept(status());
+  }
+
+  private void tell() {
+    var now = status();
+    listeners.forEach(listener -> listener.accept(now));
+  }
+
+  /// Says GOAWAY, lets open streams finish for up to [#CLOSE_LIMIT], then closes. A second call does nothing.
+  @Override
+  public void close() {
+    reloader.shutdownNow();
+    if (loops.isShuttingDown()) {
+      return;
+    }
+    for (var stopping : links.stream().map(AgentLink::stop).toList()) {
+      try {
+        stopping.toCompletableFuture().get(CLOSE_LIMIT.toMillis(), MILLISECONDS);
+      } catch (TimeoutException | ExecutionException stillBusy) {
+        links.forEach(AgentLink::abort);
+      } catch (InterruptedException e) {
+        links.forEach(AgentLink::abort);
+        Thread.currentThread().interrupt();
+      }
+    }
+    loops.shutdownGracefully(0, 5, SECONDS).awaitUninterruptibly(CLOSE_LIMIT.toMillis());
+  }
+
+  /// Each incoming stream becomes an [Exchange].
+  @ChannelHandler.Sharable
+  private final class Streams extends ChannelInitializer<Channel> {
+    @Override
+    protected void initChannel(Channel stream) {
+      stream.pipeline().addLast(new Exchange(() -> targets, pool));
+    }
+  }
+}

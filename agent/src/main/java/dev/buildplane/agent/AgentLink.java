@@ -1,0 +1,171 @@
+package dev.buildplane.agent;
+
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
+
+import dev.buildplane.tunnel.AgentTunnel;
+import dev.buildplane.tunnel.CloseReason;
+import dev.buildplane.tunnel.Session;
+import io.netty.channel.EventLoop;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Supplier;
+import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Keeps one connection to the gateway: carries out what [Session] decides. All of it runs on one event loop; what others read is volatile.
+final class AgentLink {
+  private static final Logger LOG = LoggerFactory.getLogger(AgentLink.class);
+
+  private final EventLoop loop;
+  private final Supplier<CompletionStage<AgentTunnel>> dial;
+  private final RandomGenerator random;
+  private final Runnable changed;
+  private final Map<Long, AgentTunnel> tunnels = new HashMap<>();
+  private final CompletableFuture<Void> stopped = new CompletableFuture<>();
+  private Session.State state = new Session.State.Down(0);
+  private long lastTunnel;
+  private volatile boolean connected;
+  private volatile @Nullable String problem;
+
+  AgentLink(
+      EventLoop loop,
+      Supplier<CompletionStage<AgentTunnel>> dial,
+      RandomGenerator random,
+      Runnable changed) {
+    this.loop = loop;
+    this.dial = dial;
+    this.random = random;
+    this.changed = changed;
+  }
+
+  boolean connected() {
+    return connected;
+  }
+
+  @Nullable
+  String problem() {
+    return problem;
+  }
+
+  void start() {
+    loop.execute(() -> perform(Session.start()));
+  }
+
+  /// Moves to a fresh connection, the old one finishing what it has.
+  void replace() {
+    feed(new Session.Event.ReplaceAsked());
+  }
+
+  /// Drains; completes when the last tunnel is gone.
+  CompletionStage<Void> stop() {
+    loop.execute(() -> {
+      handle(new Session.Event.StopAsked());
+      completeIfStopped();
+    });
+    return stopped;
+  }
+
+  /// Closes what a drain has not ended.
+  void abort() {
+    loop.execute(() -> Map.copyOf(tunnels)
+        .values()
+        .forEach(tunnel ->
+            tunnel.close(new CloseReason(CloseReason.Code.CLOSED_HERE, "the agent ended"))));
+  }
+
+  private void feed(Session.Event event) {
+    loop.execute(() -> handle(event));
+  }
+
+  private void handle(Session.Event event) {
+    perform(Session.step(state, event));
+  }
+
+  private void perform(Session.Step step) {
+    state = step.state();
+    step.effects().forEach(this::perform);
+    boolean up = state instanceof Session.State.Up || state instanceof Session.State.Replacing;
+    if (up != connected) {
+      connected = up;
+      changed.run();
+    }
+  }
+
+  private void perform(Session.Effect effect) {
+    switch (effect) {
+      case Session.Effect.Dial _ ->
+        dial.get().whenComplete((tunnel, failure) -> loop.execute(() -> dialled(tunnel, failure)));
+      case Session.Effect.WaitThenDial(var failures) ->
+        loop.schedule(
+            () -> handle(new Session.Event.DialDue()),
+            Session.delay(failures, random).toMillis(),
+            MILLISECONDS);
+      case Session.Effect.WatchHealth(var id) ->
+        loop.schedule(
+            () -> handle(new Session.Event.Healthy(id)),
+            Session.HEALTHY_AFTER.toMillis(),
+            MILLISECONDS);
+      case Session.Effect.Drain(var id) -> {
+        var tunnel = tunnels.get(id);
+        if (tunnel != null) {
+          tunnel.drain();
+        }
+      }
+      case Session.Effect.Close(var id) -> {
+        var tunnel = tunnels.get(id);
+        if (tunnel != null) {
+          tunnel.close(new CloseReason(CloseReason.Code.CLOSED_HERE, "no longer wanted"));
+        }
+      }
+    }
+  }
+
+  private void dialled(@Nullable AgentTunnel tunnel, @Nullable Throwable failure) {
+    if (tunnel == null) {
+      report(failure == null ? "the dial failed" : String.valueOf(failure.getMessage()));
+      handle(new Session.Event.DialFailed());
+      return;
+    }
+    long id = ++lastTunnel;
+    tunnels.put(id, tunnel);
+    problem = null;
+    LOG.info("connected to the gateway at {}", tunnel.remoteAddress());
+    handle(new Session.Event.Opened(id));
+    tunnel
+        .draining()
+        .thenRun(() -> loop.execute(() -> {
+          if (tunnel.isUp()) {
+            handle(new Session.Event.GoAway(id));
+          }
+        }));
+    tunnel.closed().thenAccept(reason -> loop.execute(() -> lost(id, reason)));
+  }
+
+  private void lost(long id, CloseReason reason) {
+    tunnels.remove(id);
+    if (reason.code() != CloseReason.Code.DRAINED) {
+      report("connection to the gateway ended: " + reason);
+    }
+    handle(new Session.Event.Lost(id));
+    completeIfStopped();
+  }
+
+  private void completeIfStopped() {
+    if (state instanceof Session.State.Stopped && tunnels.isEmpty()) {
+      stopped.complete(null);
+    }
+  }
+
+  /// The same trouble over and over is told once.
+  private void report(String text) {
+    if (!text.equals(problem)) {
+      LOG.warn("{}", text);
+    }
+    problem = text;
+    changed.run();
+  }
+}
