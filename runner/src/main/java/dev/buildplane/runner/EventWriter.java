@@ -39,6 +39,9 @@ final class EventWriter {
           bad(phase),
           message(after, "Workflow " + phase.toLowerCase(Locale.ROOT)));
     }
+    if (before.path("phase").asText().isEmpty()) {
+      tellWithoutEffect(workflow);
+    }
     for (var node : after.path("nodes")) {
       var old = before.path("nodes").path(node.path("id").asText());
       var nodePhase = Nodes.phase(node);
@@ -53,6 +56,15 @@ final class EventWriter {
       if (pod != null) {
         emit(podReference(workflow, pod), podReason(nodePhase), bad(nodePhase), text);
       }
+    }
+  }
+
+  private void tellWithoutEffect(JsonNode workflow) {
+    var fields = Supported.withoutEffect(workflow.path("spec"));
+    if (!fields.isEmpty()) {
+      var text = "These fields have no effect on steps that run as local processes: "
+          + String.join(", ", fields);
+      emit(workflowReference(workflow), "FieldsWithoutEffect", false, text);
     }
   }
 

@@ -2,6 +2,8 @@ package dev.buildplane.runner;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 
 /// The fields of a Workflow that this runner honours. Everything else is refused, never silently left out.
 ///
@@ -94,6 +96,27 @@ final class Supported {
   private static final Set<String> RETRY = Set.of("limit", "retryPolicy", "backoff");
 
   private Supported() {}
+
+  /// The fields in use that are accepted without having an effect here, sorted.
+  static SortedSet<String> withoutEffect(JsonNode spec) {
+    var fields = new TreeSet<String>();
+    collect(spec, "spec", WORKFLOW_PLACEMENT, fields);
+    for (var template : spec.path("templates")) {
+      collect(template, "templates", TEMPLATE_PLACEMENT, fields);
+      collect(template.path("container"), "container", CONTAINER_PLACEMENT, fields);
+      collect(template.path("script"), "script", CONTAINER_PLACEMENT, fields);
+    }
+    return fields;
+  }
+
+  private static void collect(
+      JsonNode object, String path, Set<String> placement, Set<String> fields) {
+    object.fieldNames().forEachRemaining(name -> {
+      if (placement.contains(name)) {
+        fields.add(path + "." + name);
+      }
+    });
+  }
 
   static void checkWorkflow(JsonNode spec) throws StepProblem {
     check(spec, "spec", WORKFLOW, WORKFLOW_PLACEMENT);
