@@ -1,5 +1,7 @@
 package dev.buildplane.bench;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,7 +51,7 @@ public final class Main {
         Runtime.version());
     try (var stand = Stand.start(folder)) {
       for (var name : wanted) {
-        MEASUREMENTS.get(name).print(stand, out);
+        requireNonNull(MEASUREMENTS.get(name)).print(stand, out);
         out.flush();
       }
     } finally {

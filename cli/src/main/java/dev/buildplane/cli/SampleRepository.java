@@ -1,5 +1,7 @@
 package dev.buildplane.cli;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,6 +15,10 @@ import java.util.concurrent.TimeUnit;
 /// @param folder what the repository holds
 /// @param repository a bare repository; kept and added to when it is there
 record SampleRepository(Path folder, Path repository) {
+  SampleRepository {
+    repository = repository.toAbsolutePath();
+  }
+
   private static final long GIT_PATIENCE_SECONDS = 60;
 
   /// As `git clone` takes it.
@@ -22,17 +28,12 @@ record SampleRepository(Path folder, Path repository) {
 
   /// Makes the repository's `main` branch hold the folder as it is now.
   void publish() throws IOException, InterruptedException {
+    var parent = requireNonNull(repository.getParent(), "a repository lies in a folder");
     if (!Files.isDirectory(repository)) {
-      Files.createDirectories(repository.getParent());
-      git(
-          repository.getParent(),
-          "init",
-          "--quiet",
-          "--bare",
-          "--initial-branch=main",
-          repository.toString());
+      Files.createDirectories(parent);
+      git(parent, "init", "--quiet", "--bare", "--initial-branch=main", repository.toString());
     }
-    var work = Files.createTempDirectory(repository.getParent(), "work");
+    var work = Files.createTempDirectory(parent, "work");
     try {
       git(work, "init", "--quiet", "--initial-branch=main");
       copy(work);
@@ -58,7 +59,7 @@ record SampleRepository(Path folder, Path repository) {
     try (var files = Files.walk(folder)) {
       for (var file : files.filter(Files::isRegularFile).toList()) {
         var copy = target.resolve(folder.relativize(file).toString());
-        Files.createDirectories(copy.getParent());
+        Files.createDirectories(requireNonNull(copy.getParent(), "a file lies in a folder"));
         Files.copy(file, copy, StandardCopyOption.REPLACE_EXISTING);
       }
     }

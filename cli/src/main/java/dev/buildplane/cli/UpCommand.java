@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import picocli.CommandLine.Command;
@@ -102,7 +103,7 @@ final class UpCommand implements Callable<Integer> {
   }
 
   /// In a session of its own where `setsid` exists, so that the terminal's Ctrl-C and hang-up do not reach it.
-  private static ArrayList<String> command(DataDirectory data, Ports ports) {
+  private static List<String> command(DataDirectory data, Ports ports) {
     var command = new ArrayList<String>();
     if (Files.isExecutable(Path.of("/usr/bin/setsid"))) {
       command.add("/usr/bin/setsid");
