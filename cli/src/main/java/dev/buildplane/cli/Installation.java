@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.util.List;
 import java.util.Optional;
 
 /// What runs on a data directory and where it listens: written by the supervisor, read by every other command.
@@ -73,6 +74,22 @@ record Installation(
         gatewayPort,
         healthPort,
         buildPlaneApiPort);
+  }
+
+  /// As [#write], with the kubeconfig that reaches it: contexts of both API servers, and of the gateway for the command line.
+  void writeWithKubeconfig(DataDirectory data) {
+    var pki = new StandalonePki(data.pki());
+    var controlTrust = pki.trust("control-plane-ca");
+    var contexts = List.of(
+        new KubeconfigFile.Context("control-plane", apiUrl(), controlTrust, pki.identity("admin")),
+        new KubeconfigFile.Context(
+            "build-plane",
+            buildPlaneApiUrl(),
+            pki.trust("build-plane-ca"),
+            pki.identity("plane-admin")),
+        new KubeconfigFile.Context("gateway", gatewayUrl(), controlTrust, pki.identity("admin")));
+    DataDirectory.writeSecret(data.kubeconfig(), KubeconfigFile.render(contexts));
+    write(data);
   }
 
   String apiUrl() {

@@ -1,5 +1,6 @@
 package dev.buildplane.cli;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,15 +26,24 @@ final class JavaCommand {
 
   /// The start of a short-lived command's command line.
   static List<String> command() {
-    return List.of(
+    var command = new ArrayList<>(List.of(
         java(),
         "--enable-native-access=ALL-UNNAMED",
         "--sun-misc-unsafe-memory-access=allow",
         "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-cp",
-        System.getProperty("java.class.path"),
-        "dev.buildplane.cli.Main");
+        "-XX:TieredStopAtLevel=1"));
+    command.addAll(cache());
+    command.addAll(
+        List.of("-cp", System.getProperty("java.class.path"), "dev.buildplane.cli.Main"));
+    return command;
+  }
+
+  /// The ahead-of-time cache that the launcher script made, when it did; the JDK ignores one that does not fit.
+  private static List<String> cache() {
+    var file = System.getenv("BUILDPLANE_AOT_CACHE");
+    return file != null && Files.isRegularFile(Path.of(file))
+        ? List.of("-XX:AOTCache=" + file)
+        : List.of();
   }
 
   private static String java() {

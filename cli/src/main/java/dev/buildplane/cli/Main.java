@@ -19,6 +19,7 @@ import picocli.CommandLine.Command;
       RunCommand.class,
       ServeCommand.class,
       VersionCommand.class,
+      TrainCommand.class,
       CommandLine.HelpCommand.class
     },
     footerHeading = "%nStart here:%n",

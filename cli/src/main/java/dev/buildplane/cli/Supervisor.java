@@ -57,11 +57,13 @@ final class Supervisor implements AutoCloseable {
     endRemains();
     requireFree(ports);
     new StandalonePki(data.pki()).ensure();
-    var control = launch(
-        Role.CONTROL_PLANE,
-        controlPlaneOptions(ports.api, ports.agent, ports.gateway, ports.health));
-    var agentPort = control.port("--agent-port");
-    var build = launch(Role.BUILD_PLANE, buildPlaneOptions(agentPort, ports.buildPlaneApi));
+    // Both at once: the agent dials until the gateway is there. So its port must be known first.
+    var agentPort = ports.agent == 0 ? freePort() : ports.agent;
+    var controlProcess = launch(
+        Role.CONTROL_PLANE, controlPlaneOptions(ports.api, agentPort, ports.gateway, ports.health));
+    var buildProcess = launch(Role.BUILD_PLANE, buildPlaneOptions(agentPort, ports.buildPlaneApi));
+    var control = awaitReady(Role.CONTROL_PLANE, controlProcess);
+    var build = awaitReady(Role.BUILD_PLANE, buildProcess);
     var started = new Installation(
         ProcessId.current(),
         control.process(),
@@ -188,6 +190,14 @@ final class Supervisor implements AutoCloseable {
     }
   }
 
+  private static int freePort() {
+    try (var probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return probe.getLocalPort();
+    } catch (IOException none) {
+      throw new CliProblem("expected a free port on 127.0.0.1, found: " + none.getMessage(), none);
+    }
+  }
+
   private List<String> controlPlaneOptions(int api, int agent, int gateway, int health) {
     return List.of(
         "--api-port=" + api,
@@ -201,7 +211,7 @@ final class Supervisor implements AutoCloseable {
         "--server-url=wss://127.0.0.1:" + agentPort + "/ws", "--build-plane-api-port=" + api);
   }
 
-  private RoleReady launch(Role role, List<String> options) {
+  private Process launch(Role role, List<String> options) {
     try {
       Files.deleteIfExists(RoleReady.file(data, role));
       var process = new ProcessBuilder(command(role, options))
@@ -215,7 +225,7 @@ final class Supervisor implements AutoCloseable {
       if (closing) {
         process.destroy();
       }
-      return awaitReady(role, process);
+      return process;
     } catch (IOException cannot) {
       throw new CliProblem("could not start " + role.label() + ": " + cannot.getMessage(), cannot);
     }
@@ -279,7 +289,7 @@ final class Supervisor implements AutoCloseable {
               before.apiPort(), before.agentPort(), before.gatewayPort(), before.healthPort());
         case BUILD_PLANE -> buildPlaneOptions(before.agentPort(), before.buildPlaneApiPort());
       };
-      var ready = launch(role, options);
+      var ready = awaitReady(role, launch(role, options));
       record(
           switch (role) {
             case CONTROL_PLANE -> before.withControlPlane(ready.process());
@@ -295,23 +305,7 @@ final class Supervisor implements AutoCloseable {
 
   private void record(Installation now) {
     installation = now;
-    now.write(data);
-    DataDirectory.writeSecret(data.kubeconfig(), KubeconfigFile.render(contexts(now)));
-  }
-
-  private List<KubeconfigFile.Context> contexts(Installation now) {
-    var pki = new StandalonePki(data.pki());
-    var controlTrust = pki.trust("control-plane-ca");
-    return List.of(
-        new KubeconfigFile.Context(
-            "control-plane", now.apiUrl(), controlTrust, pki.identity("admin")),
-        new KubeconfigFile.Context(
-            "build-plane",
-            now.buildPlaneApiUrl(),
-            pki.trust("build-plane-ca"),
-            pki.identity("plane-admin")),
-        new KubeconfigFile.Context(
-            "gateway", now.gatewayUrl(), controlTrust, pki.identity("admin")));
+    now.writeWithKubeconfig(data);
   }
 
   private void awaitOrKill(ProcessHandle process, long deadlineNanos) {
