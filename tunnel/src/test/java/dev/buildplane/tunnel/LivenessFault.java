@@ -136,7 +136,10 @@ class LivenessFault {
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
-      to.close();
+      // What swallows bytes swallows the end of the connection too.
+      if (!swallow.get()) {
+        to.close();
+      }
     }
   }
 }
