@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
     description = {
       "Runs a real build from nothing and shows it.",
       "",
-      "Starts a control plane and a build plane on this machine, declares the build plane, starts a build of samples/greeter on it through the tunnel, and stops everything at the end. Exits 0 when the build succeeded."
+      "Starts a control plane and a build plane on this machine, declares the build plane, starts a build of samples/greeter on it through the tunnel, and stops everything at the end. Its data directory is ~/.buildplane/demo unless you name another. Exits 0 when the build succeeded."
     },
     sortOptions = false)
 final class DemoCommand implements Callable<Integer> {

@@ -4,6 +4,7 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
 /// The `buildplane` command.
 @Command(
@@ -33,6 +34,9 @@ import picocli.CommandLine.Command;
       "Exit codes: 0 done, 1 failed, 2 usage, 4 not found, 5 control plane unreachable."
     })
 public final class Main {
+  @Mixin
+  HelpOption help = new HelpOption();
+
   private Main() {}
 
   public static void main(String[] arguments) {
