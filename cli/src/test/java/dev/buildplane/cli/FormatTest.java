@@ -33,7 +33,7 @@ class FormatTest {
     try (var files = sources()) {
       for (var file : files.toList()) {
         var before = Files.readString(file);
-        var after = format(formatter, before);
+        var after = format(formatter, file, before);
         if (!after.equals(before)) {
           Files.writeString(file, after);
           rewritten.add(REPOSITORY.relativize(file));
@@ -57,16 +57,23 @@ class FormatTest {
   }
 
   /// Comment lines are put aside meanwhile: the formatter breaks long ones, and drops the slashes of what follows.
-  private static String format(Formatter formatter, String source) throws FormatterException {
+  private static String format(Formatter formatter, Path file, String source) {
     List<String> held = new ArrayList<>();
     var shielded = COMMENT_LINE.matcher(source).replaceAll(comment -> {
       held.add(comment.group(2));
       return Matcher.quoteReplacement(comment.group(1) + "///@" + (held.size() - 1) + "@");
     });
-    var imports = ImportOrderer.reorderImports(
-        RemoveUnusedImports.removeUnusedImports(shielded), Style.GOOGLE);
-    return SHIELD
-        .matcher(formatter.formatSource(imports))
-        .replaceAll(mark -> Matcher.quoteReplacement(held.get(Integer.parseInt(mark.group(1)))));
+    try {
+      var imports = ImportOrderer.reorderImports(
+          RemoveUnusedImports.removeUnusedImports(shielded), Style.GOOGLE);
+      return SHIELD
+          .matcher(formatter.formatSource(imports))
+          .replaceAll(mark -> Matcher.quoteReplacement(held.get(Integer.parseInt(mark.group(1)))));
+    } catch (FormatterException cannot) {
+      throw new AssertionError(
+          "cannot format %s: %s (a bare _ among a record pattern's components: write var _)"
+              .formatted(REPOSITORY.relativize(file), cannot.getMessage()),
+          cannot);
+    }
   }
 }

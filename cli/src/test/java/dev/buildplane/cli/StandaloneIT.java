@@ -75,7 +75,7 @@ class StandaloneIT {
       """;
 
   @TempDir
-  Path folder;
+  static Path folder;
 
   private LocalInstallation installation;
 

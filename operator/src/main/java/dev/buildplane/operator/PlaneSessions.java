@@ -29,16 +29,20 @@ final class PlaneSessions implements AutoCloseable {
   private final AgentRegistry registry;
   private final BiConsumer<String, String> runListener;
   private final Consumer<PlaneRef> planeListener;
-  private final ScheduledExecutorService timer =
-      Executors.newSingleThreadScheduledExecutor(Thread.ofPlatform().daemon().name("plane-sessions").factory());
+  private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(
+      Thread.ofPlatform().daemon().name("plane-sessions").factory());
 
   // guarded by this
   private final Map<PlaneRef, Session> sessions = new HashMap<>();
 
   private static final class Session {
     final String planeID;
-    @Nullable WorkflowFollower workflows;
-    @Nullable StoreFollower store;
+
+    @Nullable
+    WorkflowFollower workflows;
+
+    @Nullable
+    StoreFollower store;
 
     Session(String planeID) {
       this.planeID = planeID;
@@ -71,22 +75,25 @@ final class PlaneSessions implements AutoCloseable {
   /// is believed only when the plane itself answers a list with nothing in it.
   Remote remote(PlaneRef plane, String planeID, ObjectReference reference) {
     switch (registry.agents(plane, planeID)) {
-      case Agents.Silent(_, var why) -> {
+      case Agents.Silent(var _, var why) -> {
         return new Remote.Unreachable("the cluster gateway cannot be asked: " + why);
       }
-      case Agents.Known known when known.authorised().isEmpty() -> {
+      case Agents.Known known
+      when known.authorised().isEmpty() -> {
         return new Remote.Unreachable("no agent is connected");
       }
       case Agents.Known _ -> {}
     }
     var namespace = reference.namespace() == null ? "" : reference.namespace();
     var seen = workflows(plane, planeID).seen(namespace, reference.name());
-    return seen.map(PlaneSessions::present).orElseGet(() -> ask(plane, planeID, namespace, reference.name()));
+    return seen.map(PlaneSessions::present)
+        .orElseGet(() -> ask(plane, planeID, namespace, reference.name()));
   }
 
   private Remote ask(PlaneRef plane, String planeID, String namespace, String name) {
     try {
-      var list = clients.planeClient(plane, planeID)
+      var list = clients
+          .planeClient(plane, planeID)
           .genericKubernetesResources(WorkflowFollower.ARGO_WORKFLOWS)
           .inNamespace(namespace)
           .withField("metadata.name", name)

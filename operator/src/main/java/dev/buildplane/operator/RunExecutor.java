@@ -41,7 +41,8 @@ final class RunExecutor {
   private final Statuses statuses;
   private final EventRecorder events;
 
-  RunExecutor(KubernetesClient hubClient, PlaneClients clients, Statuses statuses, EventRecorder events) {
+  RunExecutor(
+      KubernetesClient hubClient, PlaneClients clients, Statuses statuses, EventRecorder events) {
     this.hubClient = hubClient;
     this.clients = clients;
     this.statuses = statuses;
@@ -76,13 +77,17 @@ final class RunExecutor {
         statuses.forget(run); // the finalizer itself goes when the pass says so
         yield Optional.empty();
       }
-      case RunAction.ApplyWorkload(var workload) -> attempt(() -> resource(hubClient, workload).patch(APPLY));
+      case RunAction.ApplyWorkload(var workload) ->
+        attempt(() -> resource(hubClient, workload).patch(APPLY));
       case RunAction.Ensure(var plane, var object) -> ensure(client(plane, seen), object);
       case RunAction.Apply(var plane, var object) ->
         attempt(() -> resource(client(plane, seen), object).patch(APPLY));
-      case RunAction.Submit(var plane, var workflow) -> submit(client(plane, seen), workflow, seen.uid());
-      case RunAction.Terminate(var plane, var reference) -> terminate(client(plane, seen), reference);
-      case RunAction.DeleteRemote(var plane, var reference) -> delete(client(plane, seen), reference, seen.uid());
+      case RunAction.Submit(var plane, var workflow) ->
+        submit(client(plane, seen), workflow, seen.uid());
+      case RunAction.Terminate(var plane, var reference) ->
+        terminate(client(plane, seen), reference);
+      case RunAction.DeleteRemote(var plane, var reference) ->
+        delete(client(plane, seen), reference, seen.uid());
     };
   }
 
@@ -94,7 +99,8 @@ final class RunExecutor {
   }
 
   private KubernetesClient client(PlaneRef plane, RunObserved seen) {
-    return seen.plane() instanceof PlaneLookup.Found(var ref, var planeID, _) && ref.equals(plane)
+    return seen.plane() instanceof PlaneLookup.Found(var ref, var planeID, var _)
+            && ref.equals(plane)
         ? clients.planeClient(plane, planeID)
         : clients.planeClient(plane, plane.name());
   }
@@ -108,14 +114,18 @@ final class RunExecutor {
     }
   }
 
-  private static Resource<GenericKubernetesResource> resource(KubernetesClient client, JsonNode object) {
+  private static Resource<GenericKubernetesResource> resource(
+      KubernetesClient client, JsonNode object) {
     var generic = JSON.convertValue(object, GenericKubernetesResource.class);
     var all = client.genericKubernetesResources(generic.getApiVersion(), generic.getKind());
     var namespace = generic.getMetadata().getNamespace();
-    return namespace == null ? all.resource(generic) : all.inNamespace(namespace).resource(generic);
+    return namespace == null
+        ? all.resource(generic)
+        : all.inNamespace(namespace).resource(generic);
   }
 
-  private static Resource<GenericKubernetesResource> resource(KubernetesClient client, ObjectReference reference) {
+  private static Resource<GenericKubernetesResource> resource(
+      KubernetesClient client, ObjectReference reference) {
     var all = client.genericKubernetesResources(reference.apiVersion(), reference.kind());
     return reference.namespace() == null
         ? all.withName(reference.name())
@@ -144,21 +154,26 @@ final class RunExecutor {
     }
   }
 
-  private static Optional<ActionFailure> submit(KubernetesClient planeClient, ObjectNode workflow, String uid) {
+  private static Optional<ActionFailure> submit(
+      KubernetesClient planeClient, ObjectNode workflow, String uid) {
     var resource = resource(planeClient, workflow);
     try {
       resource.create();
       return Optional.empty();
     } catch (KubernetesClientException e) {
-      return e.getCode() == HttpURLConnection.HTTP_CONFLICT ? owned(resource, uid) : Optional.of(Failures.of(e));
+      return e.getCode() == HttpURLConnection.HTTP_CONFLICT
+          ? owned(resource, uid)
+          : Optional.of(Failures.of(e));
     }
   }
 
-  private static Optional<ActionFailure> owned(Resource<GenericKubernetesResource> resource, String uid) {
+  private static Optional<ActionFailure> owned(
+      Resource<GenericKubernetesResource> resource, String uid) {
     try {
       var existing = resource.get();
       if (existing == null) {
-        return Optional.of(new ActionFailure.Unreachable("it existed a moment ago and is gone now"));
+        return Optional.of(
+            new ActionFailure.Unreachable("it existed a moment ago and is gone now"));
       }
       var owner = owner(existing);
       if (owner.equals(uid)) {
@@ -176,7 +191,8 @@ final class RunExecutor {
     return annotations == null ? "" : annotations.getOrDefault(Api.RUN_UID, "");
   }
 
-  private static Optional<ActionFailure> terminate(KubernetesClient planeClient, ObjectReference reference) {
+  private static Optional<ActionFailure> terminate(
+      KubernetesClient planeClient, ObjectReference reference) {
     var patch = JSON.createObjectNode();
     patch.putObject("spec").put("shutdown", "Terminate");
     return attempt(() -> resource(planeClient, reference).patch(MERGE, patch.toString()));
@@ -191,7 +207,10 @@ final class RunExecutor {
         return;
       }
       if (!owner(existing).equals(uid)) {
-        LOG.info("{} {} in the build plane is not this run's any more and stays", reference.kind(), reference.name());
+        LOG.info(
+            "{} {} in the build plane is not this run's any more and stays",
+            reference.kind(),
+            reference.name());
         return;
       }
       resource.withPropagationPolicy(DeletionPropagation.BACKGROUND).delete();

@@ -71,13 +71,15 @@ final class RunObserver {
     var config = spec.workflow();
     var name = config == null || config.name() == null ? "" : config.name();
     return workflow
-        .<Recipe>map(found -> new Recipe.Found(
-            found.getSpec() == null ? null : found.getSpec().ttlAfterCompletion()))
+        .<Recipe>map(found ->
+            new Recipe.Found(found.getSpec() == null ? null : found.getSpec().ttlAfterCompletion()))
         .orElseGet(() -> new Recipe.Missing(name));
   }
 
-  private PlaneLookup plane(String namespace, WorkflowRunStatus recorded, Optional<Workflow> workflow) {
-    var pinned = Optional.ofNullable(recorded.buildPlane()).flatMap(WorkflowRunStatus.PinnedPlane::ref);
+  private PlaneLookup plane(
+      String namespace, WorkflowRunStatus recorded, Optional<Workflow> workflow) {
+    var pinned =
+        Optional.ofNullable(recorded.buildPlane()).flatMap(WorkflowRunStatus.PinnedPlane::ref);
     if (pinned.isPresent()) {
       var plane = hub.plane(pinned.get());
       if (plane.isPresent()) {
@@ -98,7 +100,8 @@ final class RunObserver {
     WorkflowSpec spec = workflow.getSpec();
     var reference = spec == null ? null : spec.buildPlaneRef();
     if (reference != null && reference.name() != null) {
-      var kind = Optional.ofNullable(reference.kind()).flatMap(PlaneKind::ofKind).orElse(PlaneKind.BUILD);
+      var kind =
+          Optional.ofNullable(reference.kind()).flatMap(PlaneKind::ofKind).orElse(PlaneKind.BUILD);
       var ref = new PlaneRef(kind, kind.clusterScoped() ? null : namespace, reference.name());
       return hub.plane(ref).map(this::found).orElseGet(() -> new PlaneLookup.Missing(ref));
     }
@@ -121,7 +124,8 @@ final class RunObserver {
       boolean deleting,
       Optional<Workflow> workflow,
       PlaneLookup plane) {
-    boolean wanted = !deleting && plane instanceof PlaneLookup.Found && RunPlanner.wantsRendering(recorded);
+    boolean wanted =
+        !deleting && plane instanceof PlaneLookup.Found && RunPlanner.wantsRendering(recorded);
     return workflow
         .filter(_ -> wanted)
         .map(found -> rendering.render(
@@ -135,8 +139,10 @@ final class RunObserver {
       return new Remote.NotAsked();
     }
     return switch (plane) {
-      case PlaneLookup.Found(var ref, var planeID, _) -> sessions.remote(ref, planeID, reference);
-      case PlaneLookup.Missing _, PlaneLookup.None _ -> new Remote.Unreachable("the build plane does not exist any more");
+      case PlaneLookup.Found(var ref, var planeID, var _) ->
+        sessions.remote(ref, planeID, reference);
+      case PlaneLookup.Missing _, PlaneLookup.None _ ->
+        new Remote.Unreachable("the build plane does not exist any more");
     };
   }
 }

@@ -36,21 +36,23 @@ final class PlaneFindings {
 
   /// Moments at which a finding may change by itself.
   static Stream<Instant> boundaries(PlaneObserved seen) {
-    var certificates =
-        switch (seen.clientCA()) {
-          case ClientCA.Certificates(var list) ->
-            list.stream()
-                .flatMap(one -> Stream.of(
-                    one.notBefore(), one.notAfter().minus(Limits.CA_EXPIRY_WARNING), one.notAfter().plusSeconds(1)));
-          case ClientCA.NotConfigured _, ClientCA.SecretMissing _, ClientCA.KeyMissing _, ClientCA.Unreadable _ ->
-            Stream.<Instant>empty();
-        };
-    var agents =
-        switch (seen.agents()) {
-          case Agents.Silent(var since, _) -> Stream.of(since.plus(GATEWAY_GRACE));
-          case Agents.Known known ->
-            known.rejection().stream().map(rejection -> rejection.at().plus(REJECTION_MEMORY));
-        };
+    var certificates = switch (seen.clientCA()) {
+      case ClientCA.Certificates(var list) ->
+        list.stream()
+            .flatMap(one -> Stream.of(
+                one.notBefore(),
+                one.notAfter().minus(Limits.CA_EXPIRY_WARNING),
+                one.notAfter().plusSeconds(1)));
+      case ClientCA.NotConfigured _,
+          ClientCA.SecretMissing _,
+          ClientCA.KeyMissing _,
+          ClientCA.Unreadable _ -> Stream.<Instant>empty();
+    };
+    var agents = switch (seen.agents()) {
+      case Agents.Silent(var since, var _) -> Stream.of(since.plus(GATEWAY_GRACE));
+      case Agents.Known known ->
+        known.rejection().stream().map(rejection -> rejection.at().plus(REJECTION_MEMORY));
+    };
     return Stream.concat(certificates, agents);
   }
 
@@ -72,7 +74,8 @@ final class PlaneFindings {
         Finding.no(
             type,
             Reason.KEY_NOT_FOUND,
-            "Secret " + name + " in namespace " + namespace + " has no data under the key '" + key + "' (keys: "
+            "Secret " + name + " in namespace " + namespace + " has no data under the key '" + key
+                + "' (keys: "
                 + (present.isEmpty() ? "none" : String.join(", ", present))
                 + "); add it or correct spec.clusterAgent.clientCA.secretRef.key");
       case ClientCA.Unreadable(var detail) ->
@@ -91,9 +94,9 @@ final class PlaneFindings {
         .map(Validity::notAfter)
         .max(Instant::compareTo);
     if (until.isEmpty()) {
-      var soonest =
-          list.stream().filter(one -> one.notBefore().isAfter(now)).findFirst();
-      return soonest.map(one -> Finding.no(
+      var soonest = list.stream().filter(one -> one.notBefore().isAfter(now)).findFirst();
+      return soonest
+          .map(one -> Finding.no(
               type,
               Reason.INVALID_CERTIFICATE,
               "the CA certificate " + one.subject() + " is not valid before " + one.notBefore()
@@ -110,19 +113,24 @@ final class PlaneFindings {
         : Finding.yes(
             type,
             Reason.EXPIRES_SOON,
-            count + ", valid only until " + until.get() + "; add the next CA to the bundle before then");
+            count + ", valid only until " + until.get()
+                + "; add the next CA to the bundle before then");
   }
 
   private static Finding observability(Observability lookup) {
     var type = PlaneConditions.OBSERVABILITY_RESOLVED;
     return switch (lookup) {
       case Observability.NotConfigured _ ->
-        Finding.yes(type, Reason.NOT_CONFIGURED, "no observability plane is named and none is called 'default'");
+        Finding.yes(
+            type,
+            Reason.NOT_CONFIGURED,
+            "no observability plane is named and none is called 'default'");
       case Observability.Found(var plane, var byDefault) ->
         Finding.yes(
             type,
             Reason.RESOLVED,
-            plane.kind().kind() + " '" + plane.name() + "' found" + (byDefault ? " (by default)" : ""));
+            plane.kind().kind() + " '" + plane.name() + "' found"
+                + (byDefault ? " (by default)" : ""));
       case Observability.Missing(var plane) ->
         Finding.no(
             type,
@@ -146,10 +154,13 @@ final class PlaneFindings {
                 Reason.GATEWAY_UNREACHABLE,
                 "the cluster gateway cannot be asked: " + why + "; see that it runs"));
       }
-      case Agents.Known known when !known.authorised().isEmpty() -> {
+      case Agents.Known known
+      when !known.authorised().isEmpty() -> {
         int count = known.authorised().size();
         yield Finding.yes(
-            type, Reason.CONNECTED, count == 1 ? "1 agent connected" : count + " agents connected (HA mode)");
+            type,
+            Reason.CONNECTED,
+            count == 1 ? "1 agent connected" : count + " agents connected (HA mode)");
       }
       case Agents.Known known -> absent(seen, known);
     };
@@ -157,39 +168,48 @@ final class PlaneFindings {
 
   private static Finding absent(PlaneObserved seen, Agents.Known known) {
     var type = PlaneConditions.AGENT_CONNECTED;
-    var rejected = known.rejection()
+    var rejected = known
+        .rejection()
         .filter(rejection -> seen.now().isBefore(rejection.at().plus(REJECTION_MEMORY)));
     var remedy = "; put the CA that issued the agent's certificate into spec.clusterAgent.clientCA";
     if (known.others() > 0) {
       return Finding.no(
           type,
           Reason.AGENT_NOT_AUTHORIZED,
-          "agents of planeID '" + seen.planeID() + "' are connected, but none has a certificate this resource trusts"
-              + remedy);
+          "agents of planeID '" + seen.planeID()
+              + "' are connected, but none has a certificate this resource trusts" + remedy);
     }
-    return rejected.map(rejection -> Finding.no(
+    return rejected
+        .map(rejection -> Finding.no(
             type,
             Reason.AGENT_NOT_AUTHORIZED,
             "an agent of planeID '" + seen.planeID() + "' with certificate " + rejection.subject()
                 + " was turned away: " + rejection.reason() + remedy))
-        .orElseGet(() -> Finding.no(
-            type,
-            Reason.NO_AGENT_CONNECTED,
-            "no agent of planeID '" + seen.planeID()
-                + "' is connected; start one in the plane's cluster, or look for 'dial' in its log"));
+        .orElseGet(
+            () -> Finding.no(
+                type,
+                Reason.NO_AGENT_CONNECTED,
+                "no agent of planeID '" + seen.planeID()
+                    + "' is connected; start one in the plane's cluster, or look for 'dial' in its log"));
   }
 
   private static Finding secretStore(PlaneObserved seen) {
     var type = PlaneConditions.SECRET_STORE_READY;
     return switch (seen.secretStore()) {
-      case SecretStore.NotConfigured _ -> Finding.yes(type, Reason.NOT_CONFIGURED, "no secret store is named");
+      case SecretStore.NotConfigured _ ->
+        Finding.yes(type, Reason.NOT_CONFIGURED, "no secret store is named");
       case SecretStore.Disconnected _ ->
-        Finding.unknown(type, Reason.PLANE_DISCONNECTED, "the plane cannot be asked while no agent is connected");
+        Finding.unknown(
+            type,
+            Reason.PLANE_DISCONNECTED,
+            "the plane cannot be asked while no agent is connected");
       case SecretStore.Pending _ ->
         recorded(seen, type)
             .filter(_ -> sameGeneration(seen))
-            .orElseGet(() ->
-                Finding.unknown(type, Reason.PROBING, "the plane has been asked for the store and has not answered"));
+            .orElseGet(() -> Finding.unknown(
+                type,
+                Reason.PROBING,
+                "the plane has been asked for the store and has not answered"));
       case SecretStore.ApiMissing _ ->
         Finding.no(
             type,
@@ -200,7 +220,8 @@ final class PlaneFindings {
         Finding.no(
             type,
             Reason.NOT_FOUND,
-            "ClusterSecretStore '" + name + "' does not exist in the plane; create it there or correct"
+            "ClusterSecretStore '" + name
+                + "' does not exist in the plane; create it there or correct"
                 + " spec.secretStoreRef.name");
       case SecretStore.Found(var name, var ready, var detail) ->
         ready
@@ -208,9 +229,11 @@ final class PlaneFindings {
             : Finding.no(
                 type,
                 Reason.NOT_READY,
-                "ClusterSecretStore '" + name + "' is not ready: " + detail + "; mend it in the plane");
+                "ClusterSecretStore '" + name + "' is not ready: " + detail
+                    + "; mend it in the plane");
       case SecretStore.Failed(var detail) ->
-        Finding.unknown(type, Reason.NOT_READY, "the plane could not be asked for the store: " + detail);
+        Finding.unknown(
+            type, Reason.NOT_READY, "the plane could not be asked for the store: " + detail);
     };
   }
 

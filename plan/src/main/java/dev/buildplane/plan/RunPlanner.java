@@ -50,7 +50,8 @@ public final class RunPlanner {
 
   /// Whether a pass needs [Remote]: something may have been made in the plane and its state matters.
   public static boolean wantsRemote(WorkflowRunStatus recorded, boolean deleting) {
-    return recorded.runReference() != null && (deleting || !ended(recorded) || workloadDue(recorded));
+    return recorded.runReference() != null
+        && (deleting || !ended(recorded) || workloadDue(recorded));
   }
 
   /// Whether the run has ended.
@@ -88,13 +89,14 @@ public final class RunPlanner {
     if (seen.deleting()) {
       progress.cleanupBlocked(failure.detail());
     } else if (ended(seen.recorded())) {
-      if (action instanceof RunAction.ApplyWorkload && !(failure instanceof ActionFailure.Unreachable)) {
+      if (action instanceof RunAction.ApplyWorkload
+          && !(failure instanceof ActionFailure.Unreachable)) {
         progress.workload(false, "Failed to create/update workload CR: " + failure.detail());
       }
     } else if (submitted(seen.recorded())) {
       progress.disconnected(failure.detail());
     } else {
-      if (seen.plane() instanceof PlaneLookup.Found(var plane, var planeID, _)) {
+      if (seen.plane() instanceof PlaneLookup.Found(var plane, var planeID, var _)) {
         progress.pin(PinnedPlane.of(plane, planeID));
       }
       if (seen.rendering() instanceof Rendering.Rendered rendered) {
@@ -115,39 +117,41 @@ public final class RunPlanner {
   }
 
   private static String message(RunAction action, ActionFailure failure) {
-    var what =
-        switch (action) {
-          case RunAction.Ensure(_, var object) -> "cannot create " + name(object);
-          case RunAction.Apply(_, var object) -> "cannot apply " + name(object);
-          case RunAction.Submit(_, var object) -> "cannot create " + name(object);
-          case RunAction.Terminate(_, var reference) -> "cannot stop " + reference.name();
-          case RunAction.DeleteRemote(_, var reference) -> "cannot delete " + reference.name();
-          case RunAction.ApplyWorkload _ -> "cannot write the Workload";
-          case RunAction.RecordStatus _,
-              RunAction.Announce _,
-              RunAction.AdoptTtl _,
-              RunAction.DeleteRun _,
-              RunAction.RemoveFinalizer _ -> "cannot update the run";
-        };
-    var remedy =
-        switch (failure) {
-          case ActionFailure.Forbidden _ -> "grant it to the agent's service account in the build plane";
-          case ActionFailure.Rejected _ -> "correct the template in the Workflow or what the build plane demands";
-          case ActionFailure.Conflict _ -> "delete that object in the build plane or give the run another name";
-          case ActionFailure.Unreachable _ -> "it is tried again";
-        };
+    var what = switch (action) {
+      case RunAction.Ensure(var _, var object) -> "cannot create " + name(object);
+      case RunAction.Apply(var _, var object) -> "cannot apply " + name(object);
+      case RunAction.Submit(var _, var object) -> "cannot create " + name(object);
+      case RunAction.Terminate(var _, var reference) -> "cannot stop " + reference.name();
+      case RunAction.DeleteRemote(var _, var reference) -> "cannot delete " + reference.name();
+      case RunAction.ApplyWorkload _ -> "cannot write the Workload";
+      case RunAction.RecordStatus _,
+          RunAction.Announce _,
+          RunAction.AdoptTtl _,
+          RunAction.DeleteRun _,
+          RunAction.RemoveFinalizer _ -> "cannot update the run";
+    };
+    var remedy = switch (failure) {
+      case ActionFailure.Forbidden _ ->
+        "grant it to the agent's service account in the build plane";
+      case ActionFailure.Rejected _ ->
+        "correct the template in the Workflow or what the build plane demands";
+      case ActionFailure.Conflict _ ->
+        "delete that object in the build plane or give the run another name";
+      case ActionFailure.Unreachable _ -> "it is tried again";
+    };
     return what + " in the build plane: " + failure.detail() + "; " + remedy;
   }
 
   private static String name(ObjectNode object) {
-    return object.path("kind").asText() + " " + object.path("metadata").path("name").asText();
+    return object.path("kind").asText() + " "
+        + object.path("metadata").path("name").asText();
   }
 
   // --- before anything exists in the plane ---
 
   private static RunPlan starting(RunObserved seen, RunProgress progress) {
     // The object may be there although its creation was not recorded: that is a run to follow, not one to start.
-    if (seen.remote() instanceof Remote.Present(var uid, _) && uid.equals(seen.uid())) {
+    if (seen.remote() instanceof Remote.Present(var uid, var _) && uid.equals(seen.uid())) {
       progress.submitted("in namespace " + namespace(progress));
       return following(seen, progress);
     }
@@ -158,7 +162,8 @@ public final class RunPlanner {
     }
     if (seen.cancelled() && intended && seen.remote() instanceof Remote.Unreachable(var why)) {
       // It may have been created without our knowing; only the plane can tell.
-      progress.waiting(Reason.PLANE_DISCONNECTED, "the run is cancelled once its build plane is back: " + why);
+      progress.waiting(
+          Reason.PLANE_DISCONNECTED, "the run is cancelled once its build plane is back: " + why);
       return new RunPlan(progress.record(), Optional.empty());
     }
     if (seen.cancelled()) {
@@ -167,7 +172,7 @@ public final class RunPlanner {
     }
     var obstacle = obstacle(seen);
     if (obstacle.isPresent()) {
-      if (seen.plane() instanceof PlaneLookup.Found(var plane, var planeID, _)
+      if (seen.plane() instanceof PlaneLookup.Found(var plane, var planeID, var _)
           && seen.recipe() instanceof Recipe.Found) {
         progress.pin(PinnedPlane.of(plane, planeID));
       }
@@ -202,12 +207,15 @@ public final class RunPlanner {
       case PlaneLookup.Missing(var plane) ->
         Optional.of(new Obstacle(
             Reason.BUILD_PLANE_RESOLUTION_FAILED,
-            "Failed to resolve build plane: " + plane.kind().kind() + " '" + plane.name() + "' not found"
+            "Failed to resolve build plane: " + plane.kind().kind() + " '" + plane.name()
+                + "' not found"
                 + (plane.namespace() == null ? "" : " in namespace " + plane.namespace())
                 + "; create it or correct spec.buildPlaneRef of the Workflow"));
       // What the author can mend is told before what has to be waited for.
-      case PlaneLookup.Found(var plane, _, var ready) ->
-        refused(seen.rendering()).or(() -> unready(plane, ready)).or(() -> unrendered(seen.rendering()));
+      case PlaneLookup.Found(var plane, var _, var ready) ->
+        refused(seen.rendering())
+            .or(() -> unready(plane, ready))
+            .or(() -> unrendered(seen.rendering()));
     };
   }
 
@@ -227,11 +235,13 @@ public final class RunPlanner {
     if (ready.filter(Condition::holds).isPresent()) {
       return Optional.empty();
     }
-    var why = ready.map(condition -> condition.reason() + ": " + condition.message())
+    var why = ready
+        .map(condition -> condition.reason() + ": " + condition.message())
         .orElse("nobody has looked at it yet");
     return Optional.of(new Obstacle(
         Reason.BUILD_PLANE_NOT_READY,
-        plane.kind().kind() + " '" + plane.name() + "' is not ready: " + why + "; the run starts when it is"));
+        plane.kind().kind() + " '" + plane.name() + "' is not ready: " + why
+            + "; the run starts when it is"));
   }
 
   private static RunPlan submission(RunObserved seen, RunProgress progress) {
@@ -245,10 +255,14 @@ public final class RunPlanner {
     actions.addAll(progress.record());
     var namespace = rendered.workflow().path("metadata").path("namespace").asText();
     var account = rendered.workflow().path("spec").path("serviceAccountName").asText();
-    Prerequisites.of(namespace, account).forEach(object -> actions.add(new RunAction.Ensure(found.plane(), object)));
-    rendered.resources()
-        .forEach(object -> actions.add(new RunAction.Apply(found.plane(), Prerequisites.marked(object, seen))));
-    actions.add(new RunAction.Submit(found.plane(), Prerequisites.marked(rendered.workflow(), seen)));
+    Prerequisites.of(namespace, account)
+        .forEach(object -> actions.add(new RunAction.Ensure(found.plane(), object)));
+    rendered
+        .resources()
+        .forEach(object ->
+            actions.add(new RunAction.Apply(found.plane(), Prerequisites.marked(object, seen))));
+    actions.add(
+        new RunAction.Submit(found.plane(), Prerequisites.marked(rendered.workflow(), seen)));
     var after = new RunProgress(seen);
     after.pin(PinnedPlane.of(found.plane(), found.planeID()));
     intend(after, rendered);
@@ -294,11 +308,12 @@ public final class RunPlanner {
           progress.vanished();
         }
       }
-      case Remote.Present(var uid, _) when !uid.equals(seen.uid()) -> {
+      case Remote.Present(var uid, var _)
+      when !uid.equals(seen.uid()) -> {
         progress.reachable();
         progress.vanished();
       }
-      case Remote.Present(_, var workflow) -> {
+      case Remote.Present(var _, var workflow) -> {
         progress.reachable();
         mirror(seen, progress, workflow);
         terminate(seen, progress, workflow).ifPresent(actions::add);
@@ -329,7 +344,8 @@ public final class RunPlanner {
     return workflow.steps().stream()
         .filter(step -> step.phase().equals("Failed") || step.phase().equals("Error"))
         .findFirst()
-        .map(step -> "step '" + step.name() + "' " + (step.phase().equals("Error") ? "had an error" : "failed")
+        .map(step -> "step '" + step.name() + "' "
+            + (step.phase().equals("Error") ? "had an error" : "failed")
             + (step.message().isEmpty() ? "" : ": " + step.message()))
         .orElse(workflow.message());
   }
@@ -342,12 +358,11 @@ public final class RunPlanner {
         .limit(OUTPUTS_PER_TASK)
         .map(output -> new Output(output.getKey(), output.getValue()))
         .toList();
-    var phase =
-        switch (step.phase()) {
-          case "" -> "Pending";
-          case "Omitted" -> "Skipped";
-          default -> TASK_PHASES.contains(step.phase()) ? step.phase() : "Error";
-        };
+    var phase = switch (step.phase()) {
+      case "" -> "Pending";
+      case "Omitted" -> "Skipped";
+      default -> TASK_PHASES.contains(step.phase()) ? step.phase() : "Error";
+    };
     return new Task(
         step.name(),
         phase,
@@ -357,7 +372,8 @@ public final class RunPlanner {
         outputs);
   }
 
-  private static Optional<RunAction> terminate(RunObserved seen, RunProgress progress, ArgoWorkflow workflow) {
+  private static Optional<RunAction> terminate(
+      RunObserved seen, RunProgress progress, ArgoWorkflow workflow) {
     boolean over = Set.of("Succeeded", "Failed", "Error").contains(workflow.phase());
     var reference = progress.runReference();
     if (!seen.cancelled() || over || reference == null) {
@@ -367,7 +383,9 @@ public final class RunPlanner {
   }
 
   private static Optional<PlaneRef> plane(RunObserved seen) {
-    return seen.plane() instanceof PlaneLookup.Found(var plane, _, _) ? Optional.of(plane) : Optional.empty();
+    return seen.plane() instanceof PlaneLookup.Found(var plane, var _, var _)
+        ? Optional.of(plane)
+        : Optional.empty();
   }
 
   private static String namespace(RunProgress progress) {
@@ -388,7 +406,8 @@ public final class RunPlanner {
     var progress = new RunProgress(seen);
     var generationOnly = progress.record();
     return new RunPlan(
-        generationOnly, wait.map(left -> left.compareTo(SHORTEST_RECHECK) < 0 ? SHORTEST_RECHECK : left));
+        generationOnly,
+        wait.map(left -> left.compareTo(SHORTEST_RECHECK) < 0 ? SHORTEST_RECHECK : left));
   }
 
   private static Optional<Duration> remaining(RunObserved seen) {
@@ -397,7 +416,8 @@ public final class RunPlanner {
     if (completedAt == null || ttl == null) {
       return Optional.empty();
     }
-    return Ttl.parse(ttl).map(keep -> Duration.between(seen.now(), Instant.parse(completedAt).plus(keep)));
+    return Ttl.parse(ttl)
+        .map(keep -> Duration.between(seen.now(), Instant.parse(completedAt).plus(keep)));
   }
 
   /// The Workload comes before the time to live, so that a short one never loses it.
@@ -409,8 +429,9 @@ public final class RunPlanner {
         progress.disconnected(why);
         yield new RunPlan(progress.record(), Optional.empty());
       }
-      case Remote.Absent _ -> workload(seen, new WorkloadOutput.Unusable("the Argo Workflow is gone"));
-      case Remote.Present(_, var workflow) -> workload(seen, WorkloadOutput.of(workflow, seen));
+      case Remote.Absent _ ->
+        workload(seen, new WorkloadOutput.Unusable("the Argo Workflow is gone"));
+      case Remote.Present(var _, var workflow) -> workload(seen, WorkloadOutput.of(workflow, seen));
     };
   }
 
@@ -426,7 +447,8 @@ public final class RunPlanner {
       case WorkloadOutput.Unusable(var detail) ->
         progress.workload(false, "Failed to create/update workload CR: " + detail);
       case WorkloadOutput.None _ ->
-        progress.workload(false, "Failed to create/update workload CR: step " + WorkloadOutput.STEP + " is gone");
+        progress.workload(
+            false, "Failed to create/update workload CR: step " + WorkloadOutput.STEP + " is gone");
     }
     actions.addAll(progress.record());
     return new RunPlan(actions, Optional.empty());
@@ -444,7 +466,7 @@ public final class RunPlanner {
     return switch (seen.plane()) {
       case PlaneLookup.Missing _, PlaneLookup.None _ ->
         new RunPlan(List.of(new RunAction.RemoveFinalizer()), Optional.empty());
-      case PlaneLookup.Found(var plane, _, _) -> {
+      case PlaneLookup.Found(var plane, var _, var _) -> {
         if (seen.remote() instanceof Remote.Unreachable(var why)) {
           var progress = new RunProgress(seen);
           progress.cleanupBlocked(why);
@@ -452,9 +474,12 @@ public final class RunPlanner {
         }
         var actions = new ArrayList<RunAction>();
         if (reference != null) {
-          actions.add(new RunAction.DeleteRemote(plane, reference)); // first, so that nothing runs on without its resources
+          actions.add(new RunAction.DeleteRemote(
+              plane, reference)); // first, so that nothing runs on without its resources
         }
-        recorded.resources().forEach(object -> actions.add(new RunAction.DeleteRemote(plane, object)));
+        recorded
+            .resources()
+            .forEach(object -> actions.add(new RunAction.DeleteRemote(plane, object)));
         actions.add(new RunAction.RemoveFinalizer());
         yield new RunPlan(actions, Optional.empty());
       }

@@ -57,7 +57,8 @@ final class RunWorld {
     return new PlaneLookup.Found(
         PLANE,
         "shared-builder",
-        Optional.of(new Condition("Ready", Condition.Status.TRUE, "Ready", "ok", "2026-03-01T11:00:00Z", 1L)));
+        Optional.of(new Condition(
+            "Ready", Condition.Status.TRUE, "Ready", "ok", "2026-03-01T11:00:00Z", 1L)));
   }
 
   static PlaneLookup unready() {
@@ -65,21 +66,21 @@ final class RunWorld {
         PLANE,
         "shared-builder",
         Optional.of(new Condition(
-            "Ready", Condition.Status.FALSE, "NoAgentConnected", "no agent", "2026-03-01T11:00:00Z", 1L)));
+            "Ready",
+            Condition.Status.FALSE,
+            "NoAgentConnected",
+            "no agent",
+            "2026-03-01T11:00:00Z",
+            1L)));
   }
 
   static Rendering rendered() {
-    return new Rendering.Rendered(
-        yaml(
-            """
+    return new Rendering.Rendered(yaml("""
             apiVersion: argoproj.io/v1alpha1
             kind: Workflow
             metadata: {name: greeter-1, namespace: openchoreo-ci-team}
             spec: {serviceAccountName: workflow-sa}
-            """),
-        List.of(
-            yaml(
-                """
+            """), List.of(yaml("""
                 apiVersion: v1
                 kind: ConfigMap
                 metadata: {name: greeter-1-settings, namespace: openchoreo-ci-team}
@@ -158,14 +159,17 @@ final class RunWorld {
         spec = new WorkflowRunSpec(spec.workflow(), ttl, spec.cancel());
         yield Optional.empty();
       }
-      case RunAction.Ensure(_, var object) -> remotely(() -> objects.putIfAbsent(key(object), object.deepCopy()));
-      case RunAction.Apply(_, var object) -> remotely(() -> objects.put(key(object), object.deepCopy()));
-      case RunAction.Submit(_, var object) -> submit(object);
-      case RunAction.Terminate(_, var reference) ->
-        remotely(() -> objects.get("Workflow/" + reference.name())
+      case RunAction.Ensure(var _, var object) ->
+        remotely(() -> objects.putIfAbsent(key(object), object.deepCopy()));
+      case RunAction.Apply(var _, var object) ->
+        remotely(() -> objects.put(key(object), object.deepCopy()));
+      case RunAction.Submit(var _, var object) -> submit(object);
+      case RunAction.Terminate(var _, var reference) ->
+        remotely(() -> objects
+            .get("Workflow/" + reference.name())
             .withObjectProperty("spec")
             .put("shutdown", "Terminate"));
-      case RunAction.DeleteRemote(_, var reference) ->
+      case RunAction.DeleteRemote(var _, var reference) ->
         remotely(() -> objects.remove(reference.kind() + "/" + reference.name()));
       case RunAction.ApplyWorkload(var workload) -> {
         workloads.add(workload);
@@ -222,7 +226,8 @@ final class RunWorld {
   }
 
   String brief(String type) {
-    return recorded.condition(type)
+    return recorded
+        .condition(type)
         .map(found -> found.status().text() + " " + found.reason())
         .orElse("absent");
   }

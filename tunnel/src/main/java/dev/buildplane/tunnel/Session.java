@@ -95,58 +95,62 @@ public final class Session {
 
   public static Step step(State state, Event event) {
     return switch (new Pair(state, event)) {
-      case Pair(State.Down(var n), Event.DialDue _) -> Step.to(new State.Dialing(n), new Effect.Dial());
+      case Pair(State.Down(var n), Event.DialDue _) ->
+        Step.to(new State.Dialing(n), new Effect.Dial());
       case Pair(State.Dialing(var n), Event.Opened(var id)) ->
         Step.to(new State.Up(id, n + 1), new Effect.WatchHealth(id));
       case Pair(State.Dialing(var n), Event.DialFailed _) ->
         Step.to(new State.Down(n + 1), new Effect.WaitThenDial(n));
 
-      case Pair(State.Up(var id, var n), Event.Lost(var lost)) when lost == id ->
+      case Pair(State.Up(var id, var n), Event.Lost(var lost))
+      when lost == id ->
         Step.to(new State.Down(Math.max(n, 1)), new Effect.WaitThenDial(Math.max(n, 1) - 1));
       // A gateway that sends us away before we were healthy may do so again: no dialling in circles.
-      case Pair(State.Up(var id, var n), Event.GoAway(var going)) when going == id ->
+      case Pair(State.Up(var id, var n), Event.GoAway(var going))
+      when going == id ->
         n == 0
             ? Step.to(new State.Replacing(id, 0, true), new Effect.Dial())
             : Step.to(new State.Replacing(id, n, false), new Effect.WaitThenDial(n - 1));
       case Pair(State.Up(var id, var n), Event.ReplaceAsked _) ->
         Step.to(new State.Replacing(id, n, true), new Effect.Dial());
-      case Pair(State.Up(var id, _), Event.Healthy(var healthy)) when healthy == id ->
-        Step.to(new State.Up(id, 0));
+      case Pair(State.Up(var id, var _), Event.Healthy(var healthy))
+      when healthy == id -> Step.to(new State.Up(id, 0));
 
       // Make before break: the old one is drained only when the new one carries.
-      case Pair(State.Replacing(var old, var n, _), Event.Opened(var id)) ->
+      case Pair(State.Replacing(var old, var n, var _), Event.Opened(var id)) ->
         Step.to(new State.Up(id, n + 1), new Effect.WatchHealth(id), new Effect.Drain(old));
-      case Pair(State.Replacing(var old, var n, _), Event.DialFailed _) ->
+      case Pair(State.Replacing(var old, var n, var _), Event.DialFailed _) ->
         Step.to(new State.Replacing(old, n + 1, false), new Effect.WaitThenDial(n));
       case Pair(State.Replacing(var old, var n, var dialing), Event.DialDue _) ->
         dialing ? Step.to(state) : Step.to(new State.Replacing(old, n, true), new Effect.Dial());
       // The dial, or its timer, that was running for the successor runs on.
-      case Pair(State.Replacing(var old, var n, var dialing), Event.Lost(var lost)) when lost == old ->
-        Step.to(dialing ? new State.Dialing(n) : new State.Down(n));
+      case Pair(State.Replacing(var old, var n, var dialing), Event.Lost(var lost))
+      when lost == old -> Step.to(dialing ? new State.Dialing(n) : new State.Down(n));
 
-      case Pair(State.Up(var id, _), Event.StopAsked _) -> Step.to(new State.Stopped(), new Effect.Drain(id));
-      case Pair(State.Replacing(var id, _, _), Event.StopAsked _) ->
+      case Pair(State.Up(var id, var _), Event.StopAsked _) ->
         Step.to(new State.Stopped(), new Effect.Drain(id));
-      case Pair(_, Event.StopAsked _) -> Step.to(new State.Stopped());
+      case Pair(State.Replacing(var id, var _, var _), Event.StopAsked _) ->
+        Step.to(new State.Stopped(), new Effect.Drain(id));
+      case Pair(var _, Event.StopAsked _) -> Step.to(new State.Stopped());
 
       // A dial nobody waits for any more opened after all; unclosed, the gateway keeps a tunnel nobody reads.
-      case Pair(_, Event.Opened(var late)) -> Step.to(state, new Effect.Close(late));
+      case Pair(var _, Event.Opened(var late)) -> Step.to(state, new Effect.Close(late));
 
       // Nothing to do: about a tunnel that is not the current one, or already under way.
-      case Pair(_, Event.DialDue _),
-          Pair(_, Event.DialFailed _),
-          Pair(_, Event.Lost _),
-          Pair(_, Event.GoAway _),
-          Pair(_, Event.ReplaceAsked _),
-          Pair(_, Event.Healthy _) ->
-        Step.to(state);
+      case Pair(var _, Event.DialDue _),
+          Pair(var _, Event.DialFailed _),
+          Pair(var _, Event.Lost _),
+          Pair(var _, Event.GoAway _),
+          Pair(var _, Event.ReplaceAsked _),
+          Pair(var _, Event.Healthy _) -> Step.to(state);
     };
   }
 
   /// Full jitter: anything from zero to the doubled wait, so that a thousand agents do not come back together.
   public static Duration delay(int failures, RandomGenerator random) {
     long cap = Math.min(
-        LONGEST_WAIT.toMillis(), FIRST_WAIT.toMillis() << Math.min(Math.max(failures, 0), MOST_DOUBLINGS));
+        LONGEST_WAIT.toMillis(),
+        FIRST_WAIT.toMillis() << Math.min(Math.max(failures, 0), MOST_DOUBLINGS));
     return Duration.ofMillis(random.nextLong(cap + 1));
   }
 }

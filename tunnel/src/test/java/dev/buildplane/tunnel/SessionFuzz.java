@@ -107,11 +107,11 @@ class SessionFuzz {
     switch (state) {
       case Session.State.Down _ -> assertThat(timers).isEqualTo(1);
       case Session.State.Dialing _ -> assertThat(dials).isEqualTo(1);
-      case Session.State.Up(var id, _) -> {
+      case Session.State.Up(var id, var _) -> {
         assertThat(dials + timers).isZero();
         assertThat(open).containsExactly(id);
       }
-      case Session.State.Replacing(var id, _, var dialing) -> {
+      case Session.State.Replacing(var id, var _, var dialing) -> {
         assertThat(dialing ? dials : timers).isEqualTo(1);
         assertThat(open).containsExactly(id);
       }
