@@ -52,6 +52,7 @@ final class Preparation {
   ///
   /// @throws ApiProblem 422 with everything that is wrong
   void creation(ResourceType type, ObjectNode object) {
+    Naming.requireTypes(object);
     var metadata = Meta.of(object);
     if (!Meta.resourceVersion(object).isEmpty()) {
       throw ApiProblem.badRequest("resourceVersion should not be set on objects to be created");
@@ -89,6 +90,7 @@ final class Preparation {
   ///
   /// @throws ApiProblem 422 with everything that is wrong
   ObjectNode change(Writes.Place place, ObjectNode candidate, ObjectNode live) {
+    Naming.requireTypes(candidate);
     var type = place.type();
     var object =
         place.subresource().isEmpty() ? whole(type, candidate, live) : part(place, candidate, live);
