@@ -52,7 +52,7 @@ final class KubectlDeletionIT {
     }
     kubectl
         .runWith(
-            "{apiVersion: v1, kind: ConfigMap, metadata: {name: %s, ownerReferences: [%s]%s}}"
+            "---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: %s, ownerReferences: [%s]%s}}"
                 .formatted(name, references, metadata),
             "create",
             "-f",
@@ -137,7 +137,7 @@ final class KubectlDeletionIT {
     }
     kubectl.runWith(definition, "apply", "-f", "-").ok();
     var widget =
-        "{apiVersion: example.dev/v1, kind: Widget, metadata: {name: %s, finalizers: [%s]}, spec: {color: red}}";
+        "---\n{apiVersion: example.dev/v1, kind: Widget, metadata: {name: %s, finalizers: [%s]}, spec: {color: red}}";
     kubectl.runWith(widget.formatted("free", ""), "create", "-f", "-").ok();
     kubectl
         .runWith(widget.formatted("held", "example.dev/hold"), "create", "-f", "-")
@@ -152,7 +152,7 @@ final class KubectlDeletionIT {
     ok("patch wd held " + LET_GO);
     await().atMost(PATIENCE).until(() -> !there("crd/widgets.example.dev"));
     assertThat(output("get widgets.example.dev"))
-        .contains("the server could not find the requested resource");
+        .contains("the server doesn't have a resource type");
 
     kubectl
         .runWith(definition.replace("Its color", "Its colour"), "apply", "-f", "-")

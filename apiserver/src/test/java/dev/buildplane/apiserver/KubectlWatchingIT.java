@@ -83,7 +83,7 @@ final class KubectlWatchingIT {
   void aWatchShowsRowsAsTheyChange() throws Exception {
     kubectl
         .runWith(
-            "{apiVersion: example.dev/v1, kind: Widget, metadata: {name: shown}, spec: {color: red}}",
+            "---\n{apiVersion: example.dev/v1, kind: Widget, metadata: {name: shown}, spec: {color: red}}",
             "create",
             "-f",
             "-")
