@@ -114,6 +114,8 @@ final class KubectlEditingIT {
     ok("create configmap patched --from-literal=a=1 --from-literal=b=2");
     ok("patch cm patched --type=strategic -p {\"data\":{\"a\":null,\"c\":\"3\"}}");
     assertThat(ok("get cm patched -o jsonpath={.data}")).isEqualTo("{\"b\":\"2\",\"c\":\"3\"}");
+    assertThat(refused("patch cm patched --type=merge -p {\"data\":[1]}"))
+        .contains("cannot unmarshal array into Go struct field ConfigMap.data of type object");
     assertThat(refused("patch cm patched --type=merge -p {\"metadata\":{\"labels\":[1]}}"))
         .contains("cannot unmarshal array into Go struct field ObjectMeta.metadata.labels");
   }
