@@ -23,8 +23,6 @@ public final class ApiServer implements AutoCloseable {
   /// Largest request body, in bytes, as Kubernetes has it.
   static final long MAX_BODY_BYTES = 3L * 1024 * 1024;
 
-  private static final List<String> NAMESPACES = List.of("default", "kube-system", "kube-public");
-
   private final HttpServer server;
   private final Watching watching;
   private final Collector collector;
@@ -94,7 +92,7 @@ public final class ApiServer implements AutoCloseable {
 
   private static void createNamespaces(Registry registry, Objects objects, Writes writes) {
     var type = registry.builtIn("", "namespaces");
-    for (var name : NAMESPACES) {
+    for (var name : Deletions.PERMANENT_NAMESPACES) {
       if (objects.find(type, "", name).isEmpty()) {
         var namespace = Json.object().put("apiVersion", "v1").put("kind", "Namespace");
         namespace.putObject("metadata").put("name", name);

@@ -2,12 +2,16 @@ package dev.buildplane.apiserver;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.List;
 import java.util.Map;
 
 /// What OpenAPI documents say about built-in kinds: their top-level fields, with what is below
 /// `spec` and `status` left open.
 final class BuiltInSchemas {
   private static final String META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+
+  private static final List<String> RULE_FIELDS =
+      List.of("verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs");
 
   private static final Map<String, String> FIELDS = Map.ofEntries(
       Map.entry(
@@ -22,8 +26,8 @@ final class BuiltInSchemas {
       Map.entry(
           "Event",
           "involvedObject:open:What_the_event_is_about reason:string:Short_machine_readable_reason message:string:For_people type:string:Normal_or_Warning source:open:Who_reports count:integer:How_often firstTimestamp:string:First_time lastTimestamp:string:Latest_time eventTime:string:Time_of_first_observation reportingComponent:string:Controller reportingInstance:string:Controller_instance action:string:What_was_done related:open:Secondary_object series:open:Series_the_event_is_of"),
-      Map.entry("Role", "rules:list:What_is_allowed"),
-      Map.entry("ClusterRole", "rules:list:What_is_allowed aggregationRule:open:Roles_to_sum_up"),
+      Map.entry("Role", "rules:rules:What_is_allowed"),
+      Map.entry("ClusterRole", "rules:rules:What_is_allowed aggregationRule:open:Roles_to_sum_up"),
       Map.entry("RoleBinding", "subjects:list:Who roleRef:open:May_do_what"),
       Map.entry("ClusterRoleBinding", "subjects:list:Who roleRef:open:May_do_what"));
 
@@ -58,6 +62,15 @@ final class BuiltInSchemas {
             .put("type", "object")
             .put("x-kubernetes-preserve-unknown-fields", true);
         yield list;
+      }
+      case "rules" -> {
+        var rules = field("list");
+        var properties = ((ObjectNode) rules.path("items")).putObject("properties");
+        for (var name : RULE_FIELDS) {
+          var texts = properties.putObject(name).put("type", "array");
+          texts.putObject("items").put("type", "string");
+        }
+        yield rules;
       }
       case "open" ->
         Json.object().put("type", "object").put("x-kubernetes-preserve-unknown-fields", true);

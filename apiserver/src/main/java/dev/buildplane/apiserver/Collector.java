@@ -85,6 +85,7 @@ final class Collector implements AutoCloseable {
   /// @return the revision up to which everything is known
   private long readAll() {
     var revision = store.revision();
+    graph.clear();
     for (var type : registry.stored()) {
       for (var object : objects.all(type, "")) {
         graph.put(type, object);
@@ -105,12 +106,14 @@ final class Collector implements AutoCloseable {
 
   private void learn(ResourceType type, Change change) {
     var object = Codec.decode(type, change.value(), change.revision());
+    var uid = Meta.uid(object);
     if (change.kind() != Change.Kind.DELETED) {
+      var before = graph.node(uid);
       graph.put(type, object);
       consider(type, object);
+      before.ifPresent(this::considerWaitingOwners);
       return;
     }
-    var uid = Meta.uid(object);
     var dependents = graph.dependentsOf(uid);
     graph.remove(uid);
     dependents.forEach(node -> tasks.put("owners of " + node.uid(), () -> collect(node.uid())));
@@ -127,6 +130,13 @@ final class Collector implements AutoCloseable {
       objects
           .find(definitions, "", type.qualified())
           .ifPresent(definition -> consider(definitions, definition));
+    }
+  }
+
+  /// An object that no longer names an owner no longer holds up the owner's deletion.
+  private void considerWaitingOwners(Graph.Node before) {
+    for (var owner : before.owners()) {
+      graph.node(owner).filter(Graph.Node::waiting).ifPresent(this::considerAgain);
     }
   }
 
@@ -210,16 +220,20 @@ final class Collector implements AutoCloseable {
       return true;
     }
     if (gone.size() == owners.size()) {
-      delete(node.get());
+      delete(node.get(), "");
     } else {
       dropOwners(node.get(), gone);
     }
     return true;
   }
 
-  private void delete(Graph.Node node) {
-    var request = new Deletions.Request(node.uid(), "", "Background", OptionalInt.empty(), false);
-    deletions.delete(node.type(), node.namespace(), node.name(), request);
+  /// @param propagation empty: as the finalizers of the object say
+  private void delete(Graph.Node node, String propagation) {
+    var object = objects.find(node.type(), node.namespace(), node.name());
+    if (object.isPresent() && !Meta.deleting(object.get())) {
+      var request = new Deletions.Request(node.uid(), "", propagation, OptionalInt.empty(), false);
+      deletions.delete(node.type(), node.namespace(), node.name(), request);
+    }
   }
 
   private void dropOwners(Graph.Node node, List<String> owners) {
@@ -246,15 +260,23 @@ final class Collector implements AutoCloseable {
   private boolean foreground(String uid) {
     var dependents = graph.dependentsOf(uid);
     for (var node : dependents) {
-      objects
-          .find(node.type(), node.namespace(), node.name())
-          .filter(object -> !Meta.deleting(object))
-          .ifPresent(_ -> delete(node));
+      if (node.owners().stream().anyMatch(graph::keeps)) {
+        dropOwners(
+            node, node.owners().stream().filter(owner -> !graph.keeps(owner)).toList());
+      } else {
+        delete(node, dependentsFirst(node) ? "Foreground" : "");
+      }
     }
-    if (dependents.isEmpty()) {
+    if (dependents.stream().noneMatch(node -> node.blocked().contains(uid))) {
       dropFinalizer(uid, Deletions.FOREGROUND);
     }
-    return true; // the deletion of the last dependent brings us back
+    return true; // the last dependent that goes or lets go brings us back
+  }
+
+  /// Not in a circle of owners, where all would wait for each other.
+  private boolean dependentsFirst(Graph.Node node) {
+    var dependents = graph.dependentsOf(node.uid());
+    return !dependents.isEmpty() && dependents.stream().noneMatch(Graph.Node::waiting);
   }
 
   private void dropFinalizer(String uid, String finalizer) {

@@ -26,13 +26,36 @@ final class CustomTypes {
     var types = new ArrayList<ResourceType>();
     for (var version : definition.path("spec").path("versions")) {
       if (version.path("served").asBoolean()) {
-        types.add(type(definition.path("spec"), version));
+        types.add(type(definition, version));
       }
     }
     return types;
   }
 
-  private static ResourceType type(JsonNode spec, JsonNode version) throws SchemaProblem {
+  /// The version that objects are stored in, which need not be served.
+  ///
+  /// @throws SchemaProblem when its schema is not structural
+  static ResourceType storage(ObjectNode definition) throws SchemaProblem {
+    var versions = definition.path("spec").path("versions");
+    for (var version : versions) {
+      if (version.path("storage").asBoolean()) {
+        return type(definition, version);
+      }
+    }
+    return type(definition, versions.path(0));
+  }
+
+  /// Nothing is added to what is being deleted.
+  private static Set<String> verbs(ObjectNode definition) {
+    var verbs = new TreeSet<>(ResourceType.ALL_VERBS);
+    if (Meta.deleting(definition)) {
+      verbs.remove("create");
+    }
+    return verbs;
+  }
+
+  private static ResourceType type(ObjectNode definition, JsonNode version) throws SchemaProblem {
+    var spec = definition.path("spec");
     var group = Json.text(spec, "group");
     var names = names(spec.path("names"));
     var schema = version.path("schema").path("openAPIV3Schema");
@@ -45,7 +68,7 @@ final class CustomTypes {
         Json.text(version, "name"),
         names,
         Json.text(spec, "scope").equals("Namespaced"),
-        ResourceType.ALL_VERBS,
+        verbs(definition),
         subresources(version.path("subresources")),
         group + "/" + names.plural(),
         schema,

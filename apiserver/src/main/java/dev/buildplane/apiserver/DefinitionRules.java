@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// CustomResourceDefinitions: checked completely on writing, so that an accepted one is served at
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 final class DefinitionRules implements Rules {
   /// Holds a definition until its objects are gone.
   static final String FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
+  private static final Pattern SELECTABLE = Pattern.compile("(\\.[A-Za-z_][A-Za-z0-9_-]*)+");
 
   @Override
   public void prepare(ObjectNode object, @Nullable ObjectNode old) {
@@ -135,6 +137,7 @@ final class DefinitionRules implements Rules {
       storage += version.path("storage").asBoolean() ? 1 : 0;
       schema(version, path, errors);
       columns(version.path("additionalPrinterColumns"), path, errors);
+      selectable(version.path("selectableFields"), path, errors);
     }
     if (storage != 1) {
       errors.add(new FieldError(
@@ -168,6 +171,18 @@ final class DefinitionRules implements Rules {
             FieldError.Type.INVALID,
             columns.path(i).path("jsonPath"),
             "must be a simple json path"));
+      }
+    }
+  }
+
+  private static void selectable(JsonNode fields, String path, List<FieldError> errors) {
+    for (var i = 0; i < fields.size(); i++) {
+      if (!SELECTABLE.matcher(Json.text(fields.path(i), "jsonPath")).matches()) {
+        errors.add(new FieldError(
+            path + ".selectableFields[" + i + "].jsonPath",
+            FieldError.Type.INVALID,
+            fields.path(i).path("jsonPath"),
+            "must be a simple json path, for example .spec.color"));
       }
     }
   }

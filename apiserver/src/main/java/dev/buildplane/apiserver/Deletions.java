@@ -14,10 +14,14 @@ import java.util.OptionalInt;
 final class Deletions {
   static final String ORPHAN = "orphan";
   static final String FOREGROUND = "foregroundDeletion";
+  /// Made at the start, and kept.
+  static final List<String> PERMANENT_NAMESPACES = List.of("default", "kube-system", "kube-public");
+
   private static final int MAX_ATTEMPTS = 20;
 
   /// `DeleteOptions`.
   ///
+  /// @param propagation empty: as the finalizers of the object say
   /// @param uid only this object; empty for any
   /// @param resourceVersion only in this state; empty for any
   record Request(
@@ -32,11 +36,12 @@ final class Deletions {
     static Request of(JsonNode body, Query query) {
       var propagation =
           firstText(Json.text(body, "propagationPolicy"), query.text("propagationPolicy"));
-      if (propagation.isEmpty()) {
+      if (propagation.isEmpty()
+          && (body.path("orphanDependents").isBoolean() || query.has("orphanDependents"))) {
         var orphan = body.path("orphanDependents").asBoolean() || query.flag("orphanDependents");
         propagation = orphan ? "Orphan" : "Background";
       }
-      if (!List.of("Background", "Foreground", "Orphan").contains(propagation)) {
+      if (!List.of("", "Background", "Foreground", "Orphan").contains(propagation)) {
         throw ApiProblem.badRequest("propagationPolicy: Unsupported value: \"" + propagation
             + "\": supported values: \"Background\", \"Foreground\", \"Orphan\"");
       }
@@ -76,6 +81,9 @@ final class Deletions {
 
   /// @throws ApiProblem 404, or 409 when a precondition fails
   Result delete(ResourceType type, String namespace, String name, Request request) {
+    if (type.kind().equals("Namespace") && PERMANENT_NAMESPACES.contains(name)) {
+      throw ApiProblem.forbidden(type, name, "this namespace may not be deleted");
+    }
     for (var attempt = 1; ; attempt++) {
       var live = objects.get(type, namespace, name);
       requirePreconditions(type, live, request);
@@ -151,6 +159,9 @@ final class Deletions {
   }
 
   private static void addPropagation(ObjectNode object, String propagation) {
+    if (propagation.isEmpty()) {
+      return;
+    }
     var finalizers = new ArrayList<>(Meta.finalizers(object));
     finalizers.removeAll(List.of(ORPHAN, FOREGROUND));
     if (propagation.equals("Orphan")) {

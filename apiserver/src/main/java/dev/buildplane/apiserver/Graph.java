@@ -12,7 +12,16 @@ import java.util.Set;
 /// Who owns whom, of all objects, kept up to date change by change. Confined to one thread.
 final class Graph {
   /// @param type plural and group, to find the resource again
-  record Node(String uid, ResourceType type, String namespace, String name, Set<String> owners) {}
+  /// @param blocked those owners whose foreground deletion waits for this object
+  /// @param waiting whether it is being deleted, after its dependents
+  record Node(
+      String uid,
+      ResourceType type,
+      String namespace,
+      String name,
+      Set<String> owners,
+      Set<String> blocked,
+      boolean waiting) {}
 
   private final Map<String, Node> byUid = new HashMap<>();
   private final Map<String, Set<String>> dependents = new HashMap<>();
@@ -21,11 +30,24 @@ final class Graph {
     var uid = Meta.uid(object);
     remove(uid);
     var owners = new HashSet<String>();
+    var blocked = new HashSet<String>();
     for (JsonNode owner : object.path("metadata").path("ownerReferences")) {
       owners.add(Json.text(owner, "uid"));
+      if (owner.path("blockOwnerDeletion").asBoolean()) {
+        blocked.add(Json.text(owner, "uid"));
+      }
     }
+    var waiting = Meta.deleting(object) && Meta.finalizers(object).contains(Deletions.FOREGROUND);
     byUid.put(
-        uid, new Node(uid, type, Meta.namespace(object), Meta.name(object), Set.copyOf(owners)));
+        uid,
+        new Node(
+            uid,
+            type,
+            Meta.namespace(object),
+            Meta.name(object),
+            Set.copyOf(owners),
+            Set.copyOf(blocked),
+            waiting));
     owners.forEach(
         owner -> dependents.computeIfAbsent(owner, _ -> new HashSet<>()).add(uid));
   }
@@ -46,8 +68,20 @@ final class Graph {
     }
   }
 
+  /// Whether an owner is there and not itself waiting to be deleted after its dependents.
+  boolean keeps(String owner) {
+    var node = byUid.get(owner);
+    return node != null && !node.waiting();
+  }
+
   boolean exists(String uid) {
     return byUid.containsKey(uid);
+  }
+
+  /// Forgets everything.
+  void clear() {
+    byUid.clear();
+    dependents.clear();
   }
 
   Optional<Node> node(String uid) {

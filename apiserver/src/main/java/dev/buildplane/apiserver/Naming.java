@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
 /// Names, labels and annotations: the rules of Kubernetes and its texts.
@@ -60,6 +61,38 @@ final class Naming {
     return SUBDOMAIN.matcher(name).matches()
         ? Optional.empty()
         : Optional.of(invalid(path, name, SUBDOMAIN_DETAIL));
+  }
+
+  /// Fields of `metadata` that are of another JSON type than they have to be.
+  ///
+  /// @throws ApiProblem 400 at the first
+  static void requireTypes(ObjectNode object) {
+    var metadata = object.path("metadata");
+    require(metadata, JsonNode::isObject, "", "object");
+    for (var field : List.of("name", "generateName", "namespace", "uid", "resourceVersion")) {
+      require(metadata.path(field), JsonNode::isTextual, "." + field, "string");
+    }
+    for (var field : List.of("labels", "annotations")) {
+      require(metadata.path(field), JsonNode::isObject, "." + field, "map of strings");
+    }
+    for (var field : List.of("finalizers", "ownerReferences", "managedFields")) {
+      require(metadata.path(field), JsonNode::isArray, "." + field, "list");
+    }
+    metadata
+        .path("finalizers")
+        .forEach(item -> require(item, JsonNode::isTextual, ".finalizers", "string"));
+    metadata
+        .path("ownerReferences")
+        .forEach(item -> require(item, JsonNode::isObject, ".ownerReferences", "object"));
+  }
+
+  private static void require(
+      JsonNode value, Predicate<JsonNode> fits, String field, String expected) {
+    if (!value.isMissingNode() && !value.isNull() && !fits.test(value)) {
+      throw ApiProblem.badRequest("json: cannot unmarshal "
+          + value.getNodeType().name().toLowerCase(Locale.ROOT)
+          + " into Go struct field ObjectMeta.metadata" + field + " of type " + expected);
+    }
   }
 
   /// Everything wrong with the `metadata` of an object of that type.

@@ -52,6 +52,8 @@ final class Preparation {
   ///
   /// @throws ApiProblem 422 with everything that is wrong
   void creation(ResourceType type, ObjectNode object) {
+    Naming.requireTypes(object);
+    JsonTypes.require(type, object);
     var metadata = Meta.of(object);
     if (!Meta.resourceVersion(object).isEmpty()) {
       throw ApiProblem.badRequest("resourceVersion should not be set on objects to be created");
@@ -89,7 +91,9 @@ final class Preparation {
   ///
   /// @throws ApiProblem 422 with everything that is wrong
   ObjectNode change(Writes.Place place, ObjectNode candidate, ObjectNode live) {
+    Naming.requireTypes(candidate);
     var type = place.type();
+    JsonTypes.require(type, candidate);
     var object =
         place.subresource().isEmpty() ? whole(type, candidate, live) : part(place, candidate, live);
     if (!place.subresource().equals("finalize")) {

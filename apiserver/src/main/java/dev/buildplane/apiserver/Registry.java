@@ -22,7 +22,9 @@ final class Registry {
   private final List<ResourceType> builtIn;
   // Guarded by `this`; by name of the definition.
   private final Map<String, List<ResourceType>> custom = new TreeMap<>();
+  private final Map<String, ResourceType> storage = new TreeMap<>();
   private volatile Map<Key, ResourceType> all = Map.of();
+  private volatile Collection<ResourceType> stored = List.of();
 
   Registry(List<ResourceType> builtIn) {
     this.builtIn = List.copyOf(builtIn);
@@ -46,21 +48,21 @@ final class Registry {
     return all.values();
   }
 
-  /// One version of every stored resource, for walks over all objects.
+  /// One version of every stored resource, served or not, for walks over all objects.
   Collection<ResourceType> stored() {
-    var byStorage = new LinkedHashMap<String, ResourceType>();
-    all.values().forEach(type -> byStorage.putIfAbsent(type.stored(), type));
-    return byStorage.values();
+    return stored;
   }
 
-  /// Any version of the resource that keys with this beginning belong to.
+  /// A version of the resource that keys with this beginning belong to.
   Optional<ResourceType> storedAt(String key) {
-    return all.values().stream().filter(type -> key.startsWith(type.prefix())).findFirst();
+    return stored.stream().filter(type -> key.startsWith(type.prefix())).findFirst();
   }
 
   synchronized void define(ObjectNode definition) {
     try {
-      custom.put(Meta.name(definition), CustomTypes.of(definition));
+      var served = CustomTypes.of(definition);
+      storage.put(Meta.name(definition), CustomTypes.storage(definition));
+      custom.put(Meta.name(definition), served);
       publish();
     } catch (SchemaProblem e) {
       LOG.error(
@@ -71,6 +73,7 @@ final class Registry {
   }
 
   synchronized void undefine(String name) {
+    storage.remove(name);
     if (custom.remove(name) != null) {
       publish();
     }
@@ -84,5 +87,10 @@ final class Registry {
       types.putIfAbsent(new Key(type.group(), type.version(), type.plural()), type);
     }
     all = types;
+
+    var byStorage = new LinkedHashMap<String, ResourceType>();
+    builtIn.forEach(type -> byStorage.putIfAbsent(type.stored(), type));
+    storage.values().forEach(type -> byStorage.putIfAbsent(type.stored(), type));
+    stored = List.copyOf(byStorage.values());
   }
 }

@@ -2,6 +2,7 @@ package dev.buildplane.apiserver;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.buildplane.apiserver.Rbac.Wish;
+import dev.buildplane.http.Headers;
 import dev.buildplane.http.HttpExchange;
 import dev.buildplane.http.HttpHandler;
 import dev.buildplane.store.StoreProblem;
@@ -12,23 +13,31 @@ import java.util.Locale;
 /// The one handler of everything that needs a name: resources, discovery, OpenAPI, version. Every
 /// refusal becomes a Kubernetes `Status`.
 final class Requests implements HttpHandler {
+  private static final String OPENAPI_V2_PROTOBUF =
+      "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+  /// `openapi.v2.Document` with nothing but field 1, `swagger`.
+  private static final byte[] SWAGGER_2 = {0x0A, 3, '2', '.', '0'};
+
   private final ResourceRequests resources;
   private final Discovery discovery;
   private final OpenApi openApi;
   private final Rbac rbac;
+  private final Impersonation impersonation;
 
   Requests(ResourceRequests resources, Discovery discovery, OpenApi openApi, Rbac rbac) {
     this.resources = resources;
     this.discovery = discovery;
     this.openApi = openApi;
     this.rbac = rbac;
+    this.impersonation = new Impersonation(rbac);
   }
 
   @Override
   public void handle(HttpExchange exchange) throws IOException, InterruptedException {
     try {
       var principal = exchange.principal();
-      var caller = new Caller(principal.user(), "", principal.groups());
+      var own = new Caller(principal.user(), "", principal.groups());
+      var caller = impersonation.effective(own, exchange.headers());
       switch (Target.parse(exchange.rawPath())) {
         case Target.Resource resource -> resources.handle(exchange, resource, caller);
         case Target.Other(var segments) -> other(exchange, segments, caller);
@@ -63,8 +72,15 @@ final class Requests implements HttpHandler {
     var roots = Json.object();
     roots.set(
         "paths",
-        Json.texts(
-            List.of("/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version")));
+        Json.texts(List.of(
+            "/api",
+            "/apis",
+            "/healthz",
+            "/livez",
+            "/openapi/v2",
+            "/openapi/v3",
+            "/readyz",
+            "/version")));
     return roots;
   }
 
@@ -114,7 +130,25 @@ final class Requests implements HttpHandler {
     return Discovery.wantsAggregated(String.join(",", exchange.headers().all("accept")));
   }
 
+  /// Version 2 tells nothing but its version: what there is stands in version 3. `kubectl` asks for
+  /// it before it sends a `List`, which it then does not check itself.
+  private static void openApiV2(HttpExchange exchange) {
+    if (String.join(",", exchange.headers().all("accept")).contains("+protobuf")) {
+      exchange.respond(200, Headers.of("content-type", OPENAPI_V2_PROTOBUF), SWAGGER_2.clone());
+      return;
+    }
+    var document = Json.object().put("swagger", "2.0");
+    document.putObject("info").put("title", "Kubernetes").put("version", "v1.32.0");
+    document.putObject("paths");
+    document.putObject("definitions");
+    Answers.json(exchange, 200, document);
+  }
+
   private void openApi(HttpExchange exchange, List<String> segments) {
+    if (segments.size() == 2 && segments.get(1).equals("v2")) {
+      openApiV2(exchange);
+      return;
+    }
     if (segments.size() < 2 || !segments.get(1).equals("v3")) {
       throw ApiProblem.noSuchPath();
     }

@@ -213,6 +213,14 @@ final class ResourceRequests {
       throw ApiProblem.badRequest(
           "resourceVersion: specifying resource version is not allowed when using continue");
     }
+    var match = query.text("resourceVersionMatch");
+    if (!List.of("", "Exact", "NotOlderThan").contains(match)) {
+      throw ApiProblem.badRequest("resourceVersionMatch: Unsupported value: \"" + match
+          + "\": supported values: \"Exact\", \"NotOlderThan\"");
+    }
+    if (query.has("sendInitialEvents")) {
+      throw ApiProblem.badRequest("sendInitialEvents: Forbidden: is forbidden for list");
+    }
     objects.requireReached(version);
     var list = objects.list(new Objects.ListRequest(
         asked.type(),
@@ -221,7 +229,7 @@ final class ResourceRequests {
         limit,
         query.text("continue"),
         version,
-        query.text("resourceVersionMatch")));
+        match));
     var body = asked.wanted().shape().many(asked.type(), list, clocked.now());
     Answers.send(asked.exchange(), 200, body, asked.wanted(), List.of());
   }

@@ -204,6 +204,9 @@ final class Writes {
     if (!place.subresource().isEmpty()) {
       throw ApiProblem.notFound(type, place.name());
     }
+    if (!type.verbs().contains("create")) {
+      throw ApiProblem.methodNotAllowed();
+    }
     if (!Meta.resourceVersion(applied).isEmpty() || !Meta.uid(applied).isEmpty()) {
       throw ApiProblem.modified(type, place.name());
     }

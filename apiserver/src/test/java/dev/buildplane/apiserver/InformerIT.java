@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 final class InformerIT {
   private static final int WRITERS = 4;
-  private static final int OBJECTS_EACH = 15;
+  private static final int OBJECTS_EACH = 6;
 
   @TempDir
   Path folder;

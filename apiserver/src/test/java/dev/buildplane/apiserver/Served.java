@@ -39,6 +39,11 @@ final class Served implements AutoCloseable {
   }
 
   Kubectl kubectl(Identity as) throws IOException {
+    return kubectlIn(folder, as);
+  }
+
+  /// @param folder where its configuration and home go
+  Kubectl kubectlIn(Path folder, Identity as) throws IOException {
     return Kubectl.against(folder, server.port(), authority.certificatePem(), as);
   }
 

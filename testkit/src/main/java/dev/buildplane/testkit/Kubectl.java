@@ -7,9 +7,11 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /// Runs the real `kubectl` against one server, with a home folder of its own so that no discovery
@@ -85,6 +87,30 @@ public record Kubectl(Path kubeconfig, Path home) {
   /// @throws AssertionError when it has not ended after a minute
   public Result runWith(String input, String... arguments)
       throws IOException, InterruptedException {
+    try (var running = start(Map.of(), input, arguments)) {
+      return running.end();
+    }
+  }
+
+  /// Runs it with an editor that pipes the file through `sed`.
+  ///
+  /// @param script one `sed` script without single quotes
+  public Result edit(String script, String... arguments) throws IOException, InterruptedException {
+    var editor = Files.createTempFile(home, "editor", ".sh");
+    Files.writeString(editor, "#!/bin/sh\nexec sed -i '" + script + "' \"$1\"\n");
+    Files.setPosixFilePermissions(editor, PosixFilePermissions.fromString("rwx------"));
+    try (var running = start(Map.of("EDITOR", editor.toString()), "", arguments)) {
+      return running.end();
+    }
+  }
+
+  /// Starts it, for commands that go on until they are closed.
+  public Running start(String... arguments) throws IOException {
+    return start(Map.of(), "", arguments);
+  }
+
+  private Running start(Map<String, String> environment, String input, String... arguments)
+      throws IOException {
     var command = new ArrayList<String>(List.of("kubectl", "--kubeconfig", kubeconfig.toString()));
     command.addAll(List.of(arguments));
     var stdin = Files.createTempFile(home, "in", ".txt");
@@ -95,13 +121,41 @@ public record Kubectl(Path kubeconfig, Path home) {
         .redirectOutput(stdout.toFile())
         .redirectErrorStream(true);
     builder.environment().put("HOME", home.toString());
-    var process = builder.start();
-    if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-      process.destroyForcibly();
-      throw new AssertionError(
-          "kubectl " + String.join(" ", arguments) + ": expected an end within " + PATIENCE_SECONDS
-              + " s; so far: " + Files.readString(stdout));
+    builder.environment().putAll(environment);
+    return new Running(String.join(" ", command), builder.start(), stdout);
+  }
+
+  /// A run under way; closing it ends it.
+  public static final class Running implements AutoCloseable {
+    private final String command;
+    private final Process process;
+    private final Path stdout;
+
+    private Running(String command, Process process, Path stdout) {
+      this.command = command;
+      this.process = process;
+      this.stdout = stdout;
     }
-    return new Result(process.exitValue(), Files.readString(stdout));
+
+    /// What it has written so far.
+    public String out() throws IOException {
+      return Files.readString(stdout);
+    }
+
+    /// Waits for its end.
+    ///
+    /// @throws AssertionError when it has not ended after a minute
+    public Result end() throws IOException, InterruptedException {
+      if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+        throw new AssertionError(
+            command + ": expected an end within " + PATIENCE_SECONDS + " s; so far: " + out());
+      }
+      return new Result(process.exitValue(), out());
+    }
+
+    @Override
+    public void close() {
+      process.destroyForcibly();
+    }
   }
 }
