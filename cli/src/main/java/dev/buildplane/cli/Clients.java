@@ -7,15 +7,24 @@ import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Base64;
+import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /// Clients of the API servers of an installation.
 final class Clients {
   private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(30);
   private static final Duration ESTABLISHED_WITHIN = Duration.ofSeconds(30);
+
+  /// Says on an applied CRD which text it was made from, so that a start with nothing new applies nothing.
+  private static final String DIGEST = "buildplane.dev/definition-sha256";
 
   private Clients() {}
 
@@ -33,18 +42,41 @@ final class Clients {
     return new KubernetesClientBuilder().withConfig(config).build();
   }
 
-  /// Applies CRDs and waits until they are served.
+  /// Applies those CRDs that are missing or not as they should be, and waits until all are served.
   static void applyCrds(KubernetesClient client, List<String> yamls) {
-    var crds = yamls.stream()
-        .map(yaml ->
-            client.getKubernetesSerialization().unmarshal(yaml, CustomResourceDefinition.class))
-        .toList();
-    crds.forEach(crd -> client.resource(crd).forceConflicts().serverSideApply());
-    for (var crd : crds) {
+    var present = new HashMap<String, String>();
+    for (var crd :
+        client.apiextensions().v1().customResourceDefinitions().list().getItems()) {
+      var annotations = crd.getMetadata().getAnnotations();
+      if (isEstablished(crd) && annotations != null && annotations.containsKey(DIGEST)) {
+        present.put(crd.getMetadata().getName(), annotations.get(DIGEST));
+      }
+    }
+    var applied = new ArrayList<CustomResourceDefinition>();
+    for (var yaml : yamls) {
+      var crd = client.getKubernetesSerialization().unmarshal(yaml, CustomResourceDefinition.class);
+      var digest = sha256(yaml);
+      if (!digest.equals(present.get(crd.getMetadata().getName()))) {
+        crd.getMetadata().setAnnotations(new HashMap<>(Map.of(DIGEST, digest)));
+        client.resource(crd).forceConflicts().serverSideApply();
+        applied.add(crd);
+      }
+    }
+    for (var crd : applied) {
       client
           .resource(crd)
           .waitUntilCondition(
               Clients::isEstablished, ESTABLISHED_WITHIN.toSeconds(), TimeUnit.SECONDS);
+    }
+  }
+
+  private static String sha256(String text) {
+    try {
+      return HexFormat.of()
+          .formatHex(
+              MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)));
+    } catch (NoSuchAlgorithmException impossible) {
+      throw new IllegalStateException("every JDK has SHA-256", impossible);
     }
   }
 

@@ -19,6 +19,7 @@ final class JavaCommand {
         "-XX:+ExitOnOutOfMemoryError",
         "-Xmx" + heapMebibytes + "m",
         "-XX:MaxDirectMemorySize=" + directMebibytes + "m"));
+    command.addAll(cache());
     command.addAll(
         List.of("-cp", System.getProperty("java.class.path"), "dev.buildplane.cli.Main"));
     return command;
