@@ -38,13 +38,13 @@ final class ControlPlaneRole {
       throws Exception {
     var pki = new StandalonePki(data.pki());
     pki.ensure();
+    var internalTrust = pki.trust("internal-ca");
     var parts = new Parts();
     try {
       var store =
           parts.add(ObjectStore.open(StoreSettings.at(data.controlPlane().resolve("objects.db"))));
       var api = parts.add(ApiServer.start(
-          ApiServerSettings.of(
-              "hub", loopback(apiPort), pki.identity("hub-server"), pki.trust("internal-ca")),
+          ApiServerSettings.of("hub", loopback(apiPort), pki.identity("hub-server"), internalTrust),
           store,
           PodLogs.NONE));
       var apiUrl = "https://127.0.0.1:" + api.port();
@@ -59,7 +59,7 @@ final class ControlPlaneRole {
               loopback(gatewayPort),
               loopback(healthPort),
               TlsIdentity.of(pki.identity("gateway-server")),
-              () -> pki.trust("internal-ca")),
+              () -> internalTrust),
           gatewayClient));
       parts.add(BuildplaneOperator.start(
           OperatorSettings.of(

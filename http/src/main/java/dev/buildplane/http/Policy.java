@@ -2,8 +2,6 @@ package dev.buildplane.http;
 
 import static java.util.Objects.requireNonNull;
 
-import dev.buildplane.pki.ChainVerifier;
-import dev.buildplane.pki.Purpose;
 import dev.buildplane.pki.TrustBundle;
 import dev.buildplane.pki.Verdict;
 import java.security.cert.X509Certificate;
@@ -82,7 +80,7 @@ public record Policy(String name, Check check) {
           401,
           "no client certificate presented: expected one issued by this system's internal CA; add it to the client");
     }
-    return switch (ChainVerifier.judge(chain, trust, clock.instant(), Purpose.CLIENT)) {
+    return switch (VerifiedCallers.judge(chain, trust, clock.instant())) {
       case Verdict.Trusted _ -> principalOf(chain.getFirst());
       case Verdict.Refused refused ->
         throw new HttpProblem(
