@@ -18,6 +18,9 @@ public final class AccessReviews implements CallerAuthorizer {
   /// Outcomes kept; all are dropped when there are more.
   private static final int MAX_KEPT = 4096;
 
+  /// In the last part of its lifetime, one of this many, an answer that is still used is asked for anew.
+  private static final int REFRESHED_FRACTION = 4;
+
   private record Question(Principal caller, Access access) {}
 
   private record Kept(Decision decision, Instant until) {}
@@ -26,6 +29,7 @@ public final class AccessReviews implements CallerAuthorizer {
   private final Duration lifetime;
   private final InstantSource clock;
   private final Map<Question, Kept> kept = new ConcurrentHashMap<>();
+  private final Map<Question, CompletableFuture<Decision>> asking = new ConcurrentHashMap<>();
 
   public AccessReviews(KubernetesClient hubClient, Duration lifetime, InstantSource clock) {
     this.hubClient = hubClient;
@@ -37,10 +41,24 @@ public final class AccessReviews implements CallerAuthorizer {
   public CompletionStage<Decision> authorize(Principal caller, Access access) {
     var question = new Question(caller, access);
     var known = kept.get(question);
-    if (known != null && clock.instant().isBefore(known.until())) {
-      return CompletableFuture.completedFuture(known.decision());
+    var now = clock.instant();
+    if (known == null || !now.isBefore(known.until())) {
+      return asked(question);
     }
+    if (now.isAfter(known.until().minus(lifetime.dividedBy(REFRESHED_FRACTION)))) {
+      asked(question); // so that a caller who goes on asking never waits; what is known holds until
+      // its time
+    }
+    return CompletableFuture.completedFuture(known.decision());
+  }
+
+  /// One review at a time for a question, however many calls wait for it.
+  private CompletableFuture<Decision> asked(Question question) {
     var answer = new CompletableFuture<Decision>();
+    var running = asking.putIfAbsent(question, answer);
+    if (running != null) {
+      return running;
+    }
     Thread.ofVirtual().name("access-review").start(() -> {
       try {
         var decision = ask(question);
@@ -48,8 +66,10 @@ public final class AccessReviews implements CallerAuthorizer {
           kept.clear();
         }
         kept.put(question, new Kept(decision, clock.instant().plus(lifetime)));
+        asking.remove(question);
         answer.complete(decision);
       } catch (RuntimeException e) {
+        asking.remove(question);
         answer.completeExceptionally(e);
       }
     });

@@ -5,6 +5,7 @@ import dev.buildplane.pki.ChainVerifier;
 import dev.buildplane.pki.Purpose;
 import dev.buildplane.pki.Verdict;
 import dev.buildplane.tunnel.CloseReason;
+import io.netty.channel.EventLoop;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -19,6 +20,8 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,6 +31,9 @@ import org.slf4j.LoggerFactory;
 /// `sessions` and the order of events in `feed` are guarded by `lock`; tunnels are closed outside of it.
 final class AgentSessions {
   private static final Logger log = LoggerFactory.getLogger(AgentSessions.class);
+
+  /// Under this key of its metadata an agent names its process, so that several connections of one are told apart from several agents.
+  static final String INSTANCE = "instance";
 
   /// What a certificate is good for, and until when.
   record Judgement(Set<PlaneRef> grants, Instant until) {}
@@ -40,6 +46,8 @@ final class AgentSessions {
   private final InstantSource clock;
   private final Object lock = new Object();
   private final Map<UUID, AgentSession> sessions = new HashMap<>();
+  /// The same sessions by plane, in the order they came; the lists are replaced, never changed, so that calls read them without the lock.
+  private final Map<PlaneKey, List<AgentSession>> byPlane = new ConcurrentHashMap<>();
   private final Map<PlaneRef, AtomicLong> turns = new ConcurrentHashMap<>();
 
   AgentSessions(PlaneTrust trust, PlaneFeed feed, InstantSource clock) {
@@ -76,6 +84,7 @@ final class AgentSessions {
       session.judged(judgement.grants(), judgement.until());
       useless = judgement.grants().isEmpty();
       sessions.put(session.id(), session);
+      byPlane.merge(session.plane(), List.of(session), AgentSessions::joined);
       feed.connection(session);
     }
     log.info(
@@ -94,15 +103,24 @@ final class AgentSessions {
       if (sessions.remove(session.id()) == null) {
         return;
       }
+      byPlane.computeIfPresent(session.plane(), (_, known) -> without(known, session));
       feed.disconnected(session, reason.toString());
     }
     log.info("agent {} of {} disconnected: {}", session.id(), session.plane(), reason);
   }
 
+  private static List<AgentSession> joined(List<AgentSession> known, List<AgentSession> more) {
+    return Stream.concat(known.stream(), more.stream()).toList();
+  }
+
+  private static @Nullable List<AgentSession> without(List<AgentSession> known, AgentSession gone) {
+    var left = known.stream().filter(session -> session != gone).toList();
+    return left.isEmpty() ? null : left;
+  }
+
   /// Applies changed trust to the connections of these planes.
   Outcome reevaluate(Collection<PlaneKey> planes) {
-    return reevaluate(
-        all().stream().filter(session -> planes.contains(session.plane())).toList());
+    return reevaluate(planes.stream().flatMap(plane -> of(plane).stream()).toList());
   }
 
   /// Applies the passing of time: certificates that have expired since they were judged.
@@ -149,18 +167,33 @@ final class AgentSessions {
                 + "' trusts this agent any more"));
   }
 
-  /// The next connection in turn that may take a call for `ref`, other than those already tried.
-  Optional<AgentSession> pick(PlaneRef ref, PlaneKey plane, Set<UUID> tried) {
-    var able = of(plane).stream()
-        .filter(session -> session.takesCallsFor(ref) && !tried.contains(session.id()))
-        .sorted(java.util.Comparator.comparing(AgentSession::connectedAt)
-            .thenComparing(AgentSession::id))
-        .toList();
+  /// The next connection in turn that may take a call for `ref`, other than those already tried. Where its agent has another one on `loop`,
+  /// the caller's own, that one is taken instead: nothing then passes between threads.
+  Optional<AgentSession> pick(PlaneRef ref, PlaneKey plane, Set<UUID> tried, EventLoop loop) {
+    var able = new ArrayList<AgentSession>(2);
+    for (var session : of(plane)) {
+      if (session.takesCallsFor(ref) && !tried.contains(session.id())) {
+        able.add(session);
+      }
+    }
     if (able.isEmpty()) {
       return Optional.empty();
     }
     long turn = turns.computeIfAbsent(ref, _ -> new AtomicLong()).getAndIncrement();
-    return Optional.of(able.get((int) Math.floorMod(turn, (long) able.size())));
+    var next = able.get((int) Math.floorMod(turn, (long) able.size()));
+    return Optional.of(
+        next.tunnel().runsOn(loop) ? next : siblingOn(loop, next, able).orElse(next));
+  }
+
+  private static Optional<AgentSession> siblingOn(
+      EventLoop loop, AgentSession session, List<AgentSession> able) {
+    var instance = session.agent().get(INSTANCE);
+    return instance == null
+        ? Optional.empty()
+        : able.stream()
+            .filter(other ->
+                instance.equals(other.agent().get(INSTANCE)) && other.tunnel().runsOn(loop))
+            .findFirst();
   }
 
   /// Drops the turn counters of resources that are gone.
@@ -168,12 +201,9 @@ final class AgentSessions {
     turns.keySet().removeIf(ref -> trust.find(ref).isEmpty());
   }
 
+  /// Connections of a plane, in the order they came.
   List<AgentSession> of(PlaneKey plane) {
-    synchronized (lock) {
-      return sessions.values().stream()
-          .filter(session -> session.plane().equals(plane))
-          .toList();
-    }
+    return byPlane.getOrDefault(plane, List.of());
   }
 
   List<AgentSession> all() {

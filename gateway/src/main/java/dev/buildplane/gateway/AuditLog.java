@@ -1,30 +1,63 @@
 package dev.buildplane.gateway;
 
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import dev.buildplane.http.HttpProblem;
 import dev.buildplane.http.Principal;
 import dev.buildplane.http.RequestHead;
 import dev.buildplane.model.Api;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.security.SecureRandom;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.SplittableRandom;
 import java.util.UUID;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// One `audit.k8s.io/v1` Event per proxied call, allowed or denied, as a JSON line; never a body, never a header value
 /// but the user agent and the request id. Queries are left out: they may carry what a caller typed.
-final class AuditLog {
+///
+/// Event loops only note that a call has ended; a thread of this log's own words and writes the lines, every [#WRITE_INTERVAL]. No record
+/// is dropped: when the sink falls so far behind that [#MAX_WAITING] records wait, further calls are refused ([#begin]) until it has
+/// caught up. A process that is killed loses what has not been written.
+final class AuditLog implements AutoCloseable {
+  /// Records that may wait for the sink.
+  static final int MAX_WAITING = 64 * 1024;
+
+  /// Above this many waiting records no call is begun; what is left takes in the ends of calls that are under way.
+  static final int REFUSE_ABOVE = MAX_WAITING / 2;
+
+  static final Duration WRITE_INTERVAL = Duration.ofMillis(50);
+
+  private static final Logger log = LoggerFactory.getLogger(AuditLog.class);
   private static final String ANNOTATION = "buildplane." + Api.GROUP + "/";
+  private static final JsonFactory JSON = new JsonFactory();
+  private static final int LINE_CHARS = 1024;
 
   private final Consumer<String> sink;
   private final InstantSource clock;
-  private final UUID replica;
+  private final String replica;
+  private final ArrayBlockingQueue<Call> waiting = new ArrayBlockingQueue<>(MAX_WAITING);
+  private final CountDownLatch closed = new CountDownLatch(1);
+  private final SplittableRandom ids = new SplittableRandom(new SecureRandom().nextLong());
+  private final Thread writer;
 
   AuditLog(Consumer<String> sink, InstantSource clock, UUID replica) {
     this.sink = sink;
     this.clock = clock;
-    this.replica = replica;
+    this.replica = replica.toString();
+    this.writer = Thread.ofPlatform().name("gateway-audit").daemon().start(this::write);
   }
 
   /// Lines at level INFO of the logger `buildplane.audit`.
@@ -32,19 +65,86 @@ final class AuditLog {
     return LoggerFactory.getLogger("buildplane.audit")::info;
   }
 
+  /// Starts the record of a call.
+  ///
+  /// @throws HttpProblem 503 when the sink has fallen too far behind: a call that cannot be recorded is not made
   Call begin(RequestHead head, Principal caller) {
+    if (waiting.size() > REFUSE_ABOVE) {
+      throw new HttpProblem(
+          503,
+          "the audit log is " + REFUSE_ABOVE
+              + " records behind and calls wait until it has caught up; try again, and look at where it is written to");
+    }
     return new Call(head, caller, clock.instant());
   }
 
+  /// Any thread; a second call for one record does nothing.
   void end(Call record) {
-    sink.accept(record.render(clock.instant(), replica).toString());
+    if (record.ended == null) {
+      record.ended = clock.instant();
+      if (!waiting.offer(record)) {
+        log.error("an audit record was lost: {} of them wait already", MAX_WAITING);
+      }
+    }
   }
 
-  /// What is gathered about one call while it lasts. Used on the caller's event loop.
+  private void write() {
+    var batch = new ArrayList<Call>();
+    boolean last;
+    do {
+      last = pause();
+      waiting.drainTo(batch);
+      batch.forEach(this::write);
+      batch.clear();
+    } while (!last);
+  }
+
+  /// Whether the log has been closed.
+  private boolean pause() {
+    try {
+      return closed.await(WRITE_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      return true; // nobody interrupts this thread but a JVM that ends
+    }
+  }
+
+  private void write(Call record) {
+    try {
+      var line = new StringWriter(LINE_CHARS);
+      try (var json = JSON.createGenerator(line)) {
+        record.render(json, id(), replica);
+      }
+      sink.accept(line.toString());
+    } catch (IOException e) {
+      throw new UncheckedIOException("a StringWriter does not fail", e);
+    } catch (RuntimeException e) {
+      log.error("an audit record could not be written", e);
+    }
+  }
+
+  /// Unique, not secret.
+  private String id() {
+    return new UUID((ids.nextLong() & ~0xf000L) | 0x4000L, (ids.nextLong() >>> 2) | Long.MIN_VALUE)
+        .toString();
+  }
+
+  /// Writes what waits.
+  @Override
+  public void close() {
+    closed.countDown();
+    try {
+      writer.join(Duration.ofSeconds(5));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /// What is gathered about one call while it lasts. Used on the caller's event loop, and after its end on the writer's thread.
   static final class Call {
     private final RequestHead head;
     private final Principal caller;
     private final Instant received;
+    private @Nullable Instant ended;
     private @Nullable ProxyTarget target;
     private @Nullable UUID connection;
     private String verb = "";
@@ -82,49 +182,74 @@ final class AuditLog {
       return status;
     }
 
-    private ObjectNode render(Instant now, UUID replica) {
-      var event = JsonNodeFactory.instance.objectNode();
-      event
-          .put("kind", "Event")
-          .put("apiVersion", "audit.k8s.io/v1")
-          .put("level", "Metadata")
-          .put("auditID", UUID.randomUUID().toString())
-          .put("stage", "ResponseComplete")
-          .put("requestURI", head.rawPath())
-          .put("verb", verb);
-      var user = event.putObject("user").put("username", caller.user());
-      caller.groups().forEach(user.putArray("groups")::add);
-      event.putArray("sourceIPs").add(String.valueOf(head.remoteAddress()));
-      event.put("userAgent", head.headers().first("user-agent").orElse(""));
+    private void render(JsonGenerator json, String id, String replica) throws IOException {
+      json.writeStartObject();
+      json.writeStringField("kind", "Event");
+      json.writeStringField("apiVersion", "audit.k8s.io/v1");
+      json.writeStringField("level", "Metadata");
+      json.writeStringField("auditID", id);
+      json.writeStringField("stage", "ResponseComplete");
+      json.writeStringField("requestURI", head.rawPath());
+      json.writeStringField("verb", verb);
+      renderCaller(json);
       if (target != null) {
-        var object = event
-            .putObject("objectRef")
-            .put("resource", target.plane().kind().plural())
-            .put("subresource", "proxy")
-            .put("apiGroup", Api.GROUP)
-            .put("apiVersion", Api.VERSION)
-            .put("name", target.plane().name());
-        if (target.plane().namespace() != null) {
-          object.put("namespace", target.plane().namespace());
-        }
+        renderObject(json, target);
       }
-      event.putObject("responseStatus").put("code", status).put("message", message);
-      event
-          .put("requestReceivedTimestamp", received.toString())
-          .put("stageTimestamp", now.toString());
-      var annotations = event
-          .putObject("annotations")
-          .put(ANNOTATION + "request-id", head.requestId())
-          .put(ANNOTATION + "replica", replica.toString());
+      json.writeObjectFieldStart("responseStatus");
+      json.writeNumberField("code", status);
+      json.writeStringField("message", message);
+      json.writeEndObject();
+      json.writeStringField("requestReceivedTimestamp", micro(received));
+      json.writeStringField("stageTimestamp", micro(ended == null ? received : ended));
+      renderAnnotations(json, replica);
+      json.writeEndObject();
+    }
+
+    private void renderCaller(JsonGenerator json) throws IOException {
+      json.writeObjectFieldStart("user");
+      json.writeStringField("username", caller.user());
+      json.writeArrayFieldStart("groups");
+      for (var group : caller.groups()) {
+        json.writeString(group);
+      }
+      json.writeEndArray();
+      json.writeEndObject();
+      json.writeArrayFieldStart("sourceIPs");
+      json.writeString(String.valueOf(head.remoteAddress()));
+      json.writeEndArray();
+      json.writeStringField("userAgent", head.headers().first("user-agent").orElse(""));
+    }
+
+    private static void renderObject(JsonGenerator json, ProxyTarget target) throws IOException {
+      json.writeObjectFieldStart("objectRef");
+      json.writeStringField("resource", target.plane().kind().plural());
+      json.writeStringField("subresource", "proxy");
+      json.writeStringField("apiGroup", Api.GROUP);
+      json.writeStringField("apiVersion", Api.VERSION);
+      json.writeStringField("name", target.plane().name());
+      if (target.plane().namespace() != null) {
+        json.writeStringField("namespace", target.plane().namespace());
+      }
+      json.writeEndObject();
+    }
+
+    private void renderAnnotations(JsonGenerator json, String replica) throws IOException {
+      json.writeObjectFieldStart("annotations");
+      json.writeStringField(ANNOTATION + "request-id", head.requestId());
+      json.writeStringField(ANNOTATION + "replica", replica);
       if (target != null) {
-        annotations
-            .put(ANNOTATION + "plane", target.key().toString())
-            .put(ANNOTATION + "target", target.target());
+        json.writeStringField(ANNOTATION + "plane", target.key().toString());
+        json.writeStringField(ANNOTATION + "target", target.target());
       }
       if (connection != null) {
-        annotations.put(ANNOTATION + "connection", connection.toString());
+        json.writeStringField(ANNOTATION + "connection", connection.toString());
       }
-      return event;
+      json.writeEndObject();
+    }
+
+    /// Kubernetes' `MicroTime`.
+    private static String micro(Instant at) {
+      return at.truncatedTo(ChronoUnit.MICROS).toString();
     }
   }
 }

@@ -2,6 +2,7 @@ package dev.buildplane.gateway;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.buildplane.http.EventLoops;
 import dev.buildplane.http.Headers;
 import dev.buildplane.http.HttpExchange;
 import dev.buildplane.http.HttpServer;
@@ -44,18 +45,24 @@ public final class Gateway implements AutoCloseable {
   private final HttpServer agents;
   private final HttpServer callers;
   private final HttpServer health;
+  private final EventLoops loops;
+  private final AuditLog audit;
 
   private Gateway(
       PlaneTrust trust,
       AgentSessions sessions,
       ScheduledExecutorService clockwork,
-      List<HttpServer> listeners) {
+      List<HttpServer> listeners,
+      EventLoops loops,
+      AuditLog audit) {
     this.trust = trust;
     this.sessions = sessions;
     this.clockwork = clockwork;
     this.agents = listeners.get(0);
     this.callers = listeners.get(1);
     this.health = listeners.get(2);
+    this.loops = loops;
+    this.audit = audit;
   }
 
   /// Starts the three listeners; callers are authorised by SubjectAccessReview at the hub. Returns before the hub has
@@ -85,22 +92,27 @@ public final class Gateway implements AutoCloseable {
     var sessions = new AgentSessions(trust, feed, settings.clock());
     reevaluation.complete(sessions);
     var metrics = new GatewayMetrics();
+    var audit = new AuditLog(settings.audit(), settings.clock(), replica);
+    // Agents and callers share loops: a call whose tunnel is on its caller's loop never changes threads.
+    var loops = EventLoops.start(Runtime.getRuntime().availableProcessors(), "gateway");
     var listeners = List.of(
         HttpServer.start(
             HttpServerSettings.tls("gateway-agents", settings.agents(), settings.identity())
                 .withLimits(settings.limits()),
             agentRoutes(new Admission(
-                trust, sessions, feed, settings.tunnels(), settings.clock(), metrics))),
+                trust, sessions, feed, settings.tunnels(), settings.clock(), metrics)),
+            loops),
         HttpServer.start(
             HttpServerSettings.tls("gateway-callers", settings.callers(), settings.identity())
                 .withLimits(settings.limits())
                 .withProblemFormat(ProblemFormat.KUBERNETES_STATUS),
-            callerRoutes(settings, hubClient, authorizer, trust, sessions, feed, metrics)),
+            callerRoutes(settings, hubClient, authorizer, trust, sessions, feed, metrics, audit),
+            loops),
         HttpServer.start(
             HttpServerSettings.plain("gateway-health", settings.health()),
             healthRoutes(trust, sessions, metrics)));
     trust.start();
-    return new Gateway(trust, sessions, clockwork(settings, sessions), listeners);
+    return new Gateway(trust, sessions, clockwork(settings, sessions), listeners, loops, audit);
   }
 
   private static Router agentRoutes(Admission admission) {
@@ -120,17 +132,13 @@ public final class Gateway implements AutoCloseable {
       PlaneTrust trust,
       AgentSessions sessions,
       PlaneFeed feed,
-      GatewayMetrics metrics) {
+      GatewayMetrics metrics,
+      AuditLog audit) {
     var caller = new CallerAuthentication(
             hubClient, settings.callerTrust(), settings.decisionLifetime(), settings.clock())
         .policy();
-    var proxy = new ProxyHandler(
-        trust,
-        sessions,
-        authorizer,
-        new AuditLog(settings.audit(), settings.clock(), feed.replica()),
-        metrics,
-        settings.answerDeadline());
+    var proxy =
+        new ProxyHandler(trust, sessions, authorizer, audit, metrics, settings.answerDeadline());
     var router = Router.builder();
     router.route(Route.async(Set.of(), ProxyTarget.PREFIX + "**", caller, proxy)
         .withMaxBodyBytes(Route.UNLIMITED));
@@ -229,6 +237,8 @@ public final class Gateway implements AutoCloseable {
     clockwork.shutdownNow();
     trust.close();
     health.close();
+    loops.close();
+    audit.close();
   }
 
   private void awaitNoSessions() {

@@ -6,15 +6,18 @@ import dev.buildplane.http.HttpProblem;
 import dev.buildplane.tunnel.StreamEnd;
 import dev.buildplane.tunnel.TunnelException;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.codec.http.DefaultFullHttpRequest;
 import io.netty.handler.codec.http.DefaultHttpContent;
 import io.netty.handler.codec.http.DefaultHttpRequest;
 import io.netty.handler.codec.http.DefaultLastHttpContent;
+import io.netty.handler.codec.http.EmptyHttpHeaders;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpMethod;
+import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
@@ -22,8 +25,12 @@ import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -32,15 +39,20 @@ import org.jspecify.annotations.Nullable;
 /// All state lives on the caller's event loop; what happens on the stream's loop is passed over there in order. Only a
 /// 101 of the plane opens a raw pipe (CVE-2018-1002105); any other answer to an upgrade is an ordinary answer.
 final class ProxyCall implements AsyncExchange.BodyReader {
+  private static final Set<String> IDEMPOTENT = Set.of("GET", "HEAD", "OPTIONS", "PUT", "DELETE");
+
   private final AsyncExchange exchange;
   private final AgentSession session;
   private final ProxyTarget target;
   private final AuditLog.Call record;
   private final Duration answerDeadline;
+  private Optional<Runnable> again = Optional.empty();
   private @Nullable Channel stream;
   private @Nullable Future<?> deadline;
+  private boolean bodyless;
   private boolean raw;
   private boolean readOwed;
+  private boolean answerBegun;
   private boolean answerEnded;
   private boolean over;
 
@@ -57,32 +69,71 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     this.answerDeadline = answerDeadline;
   }
 
-  /// The stream's end of the call, to be put on the stream before [#begin].
-  ChannelHandler streamHandler() {
-    return new FromPlane();
-  }
-
-  void begin(Channel opened) {
-    if (exchange.closed()) {
-      opened.close();
+  /// Sends the request. The stream takes it along as it opens, so that it passes from the caller's loop to the tunnel's once.
+  ///
+  /// @param again makes another attempt elsewhere; run at most once, and only when this one certainly did nothing with the request
+  void begin(Optional<Runnable> again) {
+    this.again = again;
+    session.began(this, target.plane());
+    if (!session.authorized().contains(target.plane())) {
+      revoked(); // it was taken away since the connection was chosen
       return;
     }
-    stream = opened;
-    session.began(this, target.plane());
-    exchange.onClose(() -> onLoop(this::callerDone));
-    exchange.onWritable(this::readIfOwed);
+    bodyless = exchange.bodyless();
     deadline = exchange
         .eventLoop()
         .schedule(this::tooLate, answerDeadline.toNanos(), TimeUnit.NANOSECONDS);
+    session
+        .tunnel()
+        .openStream(new FromPlane(request()))
+        .addListener(
+            (io.netty.util.concurrent.Future<Channel> opened) -> onLoop(() -> opened(opened)));
+  }
+
+  private HttpRequest request() {
     var head = exchange.head();
-    var request = new DefaultHttpRequest(
-        HttpVersion.HTTP_1_1, HttpMethod.valueOf(head.method()), target.uri());
-    request.headers().set(ProxyHeaders.forward(head, target.target()));
-    opened.writeAndFlush(request);
-    exchange.receive(this);
-    exchange.demand();
-    if (!session.authorized().contains(target.plane())) {
-      revoked(); // it was taken away while the stream was opening
+    var method = HttpMethod.valueOf(head.method());
+    var headers = ProxyHeaders.forward(head, target.target());
+    return bodyless && !head.upgradeRequested()
+        ? new DefaultFullHttpRequest(
+            HttpVersion.HTTP_1_1,
+            method,
+            target.uri(),
+            Unpooled.EMPTY_BUFFER,
+            headers,
+            EmptyHttpHeaders.INSTANCE)
+        : new DefaultHttpRequest(HttpVersion.HTTP_1_1, method, target.uri(), headers);
+  }
+
+  private void opened(io.netty.util.concurrent.Future<Channel> opening) {
+    if (!opening.isSuccess()) {
+      unopened(opening.cause());
+      return;
+    }
+    if (over || exchange.closed()) {
+      opening.getNow().close();
+      callerDone();
+      return;
+    }
+    stream = opening.getNow();
+    exchange.onClose(() -> onLoop(this::callerDone));
+    exchange.onWritable(this::readIfOwed);
+    if (!bodyless || exchange.head().upgradeRequested()) {
+      exchange.receive(this);
+      exchange.demand();
+    }
+    readIfOwed(); // the answer may have begun before we were told of the stream
+  }
+
+  /// Nothing was sent, so whatever was asked may be asked elsewhere.
+  private void unopened(Throwable cause) {
+    if (over || exchange.closed()) {
+      callerDone();
+    } else if (again.isPresent()) {
+      callerDone();
+      again.get().run();
+    } else {
+      failed(problem(cause));
     }
   }
 
@@ -105,7 +156,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   @Override
   public void onEnd(Headers trailers) {
     var to = stream;
-    if (over || to == null || exchange.head().upgradeRequested()) {
+    if (over || to == null || bodyless) {
       return;
     }
     var last = new DefaultLastHttpContent();
@@ -141,6 +192,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
 
   private void answer(HttpResponse response) {
     int status = response.status().code();
+    answerBegun |= status >= 200 || status == 101;
     if (response.status().equals(HttpResponseStatus.SWITCHING_PROTOCOLS)) {
       cancelDeadline();
       record.answered(status);
@@ -222,12 +274,41 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   }
 
   private void streamFailed(Throwable cause) {
-    if (answerEnded) {
+    if (answerEnded || over) {
       return;
     }
+    if (mayRepeat(cause) && again.isPresent()) {
+      callerDone();
+      again.get().run();
+    } else {
+      failed(problem(cause));
+    }
+  }
+
+  /// Whether the agent certainly did nothing with the request, and the request is one that may be made again (RFC 9110 section 9.2.2) and is
+  /// still at hand as a whole.
+  private boolean mayRepeat(Throwable cause) {
+    return cause instanceof TunnelException failure
+        && failure.neverProcessed()
+        && bodyless
+        && !answerBegun
+        && IDEMPOTENT.contains(exchange.head().method());
+  }
+
+  private HttpProblem problem(Throwable cause) {
     var text =
         cause instanceof TunnelException ? cause.getMessage() : "the stream to the agent failed";
-    failed(new HttpProblem(502, "connection to " + target.key() + " failed: " + text));
+    int status = cause instanceof TunnelException failure ? status(failure.code()) : 502;
+    var hint = status == 503 ? "; nothing was done, try again" : "";
+    return new HttpProblem(status, "connection to " + target.key() + " failed: " + text + hint);
+  }
+
+  private static int status(TunnelException.Code code) {
+    return switch (code) {
+      case DRAINING, TOO_MANY_STREAMS, OVERLOADED, REFUSED -> 503;
+      case HEADERS_TOO_LARGE -> 431;
+      case CONNECTION_LOST, CANCELLED, SHED, RESET, PROTOCOL, HANDSHAKE_REFUSED, DIAL_FAILED -> 502;
+    };
   }
 
   private void streamGone() {
@@ -275,11 +356,24 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     }
   }
 
-  /// The stream's handler: passes everything over to the caller's loop.
+  /// The stream's handler: sends the request as soon as the stream is there, then passes everything over to the caller's loop, in order; what one
+  /// read of the stream brought passes at once.
   private final class FromPlane extends ChannelInboundHandlerAdapter {
+    private final HttpRequest request;
+    private List<Object> passing = new ArrayList<>(2);
+
+    FromPlane(HttpRequest request) {
+      this.request = request;
+    }
+
     @Override
     public void handlerAdded(ChannelHandlerContext ctx) {
       ctx.channel().config().setAutoRead(false);
+    }
+
+    @Override
+    public void channelActive(ChannelHandlerContext ctx) {
+      ctx.writeAndFlush(request);
       ctx.read();
     }
 
@@ -288,42 +382,56 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       if (exchange.eventLoop().inEventLoop()) {
         fromPlane(msg);
       } else {
-        try {
-          exchange.eventLoop().execute(() -> fromPlane(msg));
-        } catch (java.util.concurrent.RejectedExecutionException e) {
-          ReferenceCountUtil.release(msg);
-          ctx.close();
-        }
+        passing.add(msg);
       }
     }
 
     @Override
     public void channelReadComplete(ChannelHandlerContext ctx) {
-      onLoop(ProxyCall.this::planePaused);
+      pass(ctx, ProxyCall.this::planePaused);
     }
 
     @Override
     public void channelWritabilityChanged(ChannelHandlerContext ctx) {
       if (ctx.channel().isWritable()) {
-        onLoop(ProxyCall.this::streamWritable);
+        pass(ctx, ProxyCall.this::streamWritable);
       }
     }
 
     @Override
     public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
       if (event == StreamEnd.INSTANCE) {
-        onLoop(ProxyCall.this::planeEnded);
+        pass(ctx, ProxyCall.this::planeEnded);
       }
     }
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-      onLoop(() -> streamFailed(cause));
+      pass(ctx, () -> streamFailed(cause));
     }
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
-      onLoop(ProxyCall.this::streamGone);
+      pass(ctx, ProxyCall.this::streamGone);
+    }
+
+    private void pass(ChannelHandlerContext ctx, Runnable then) {
+      if (exchange.eventLoop().inEventLoop()) {
+        then.run();
+        return;
+      }
+      var messages = passing;
+      passing = new ArrayList<>(2);
+      try {
+        exchange.eventLoop().execute(() -> {
+          messages.forEach(ProxyCall.this::fromPlane);
+          then.run();
+        });
+      } catch (RejectedExecutionException e) {
+        messages.forEach(
+            ReferenceCountUtil::release); // the caller's loop has ended, and the caller with it
+        ctx.close();
+      }
     }
   }
 }

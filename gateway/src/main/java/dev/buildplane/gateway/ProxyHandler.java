@@ -2,14 +2,10 @@ package dev.buildplane.gateway;
 
 import dev.buildplane.http.AsyncExchange;
 import dev.buildplane.http.AsyncHandler;
-import dev.buildplane.http.Headers;
 import dev.buildplane.http.HttpProblem;
-import dev.buildplane.http.ProblemFormat;
-import dev.buildplane.tunnel.TunnelException;
-import io.netty.channel.Channel;
-import io.netty.util.concurrent.Future;
 import java.time.Duration;
 import java.util.HashSet;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import org.slf4j.Logger;
@@ -20,11 +16,8 @@ import org.slf4j.LoggerFactory;
 final class ProxyHandler implements AsyncHandler {
   private static final Logger log = LoggerFactory.getLogger(ProxyHandler.class);
 
-  /// Connections of a plane that are tried before a call is given up; none of them has seen the request before.
-  private static final int MAX_TRIES = 3;
-
-  /// Seconds after which a caller without an agent may ask again: agents come back within a few.
-  private static final String RETRY_AFTER_SECONDS = "2";
+  /// Connections of a plane that a call is tried on. The second is tried only when the first has certainly done nothing with the request.
+  private static final int MAX_TRIES = 2;
 
   private final PlaneTrust trust;
   private final AgentSessions sessions;
@@ -50,7 +43,13 @@ final class ProxyHandler implements AsyncHandler {
 
   @Override
   public void handle(AsyncExchange exchange) {
-    var record = audit.begin(exchange.head(), exchange.principal());
+    AuditLog.Call record;
+    try {
+      record = audit.begin(exchange.head(), exchange.principal());
+    } catch (HttpProblem problem) {
+      exchange.fail(problem);
+      return;
+    }
     exchange.onClose(() -> {
       audit.end(record);
       metrics.proxied(record.status());
@@ -138,33 +137,20 @@ final class ProxyHandler implements AsyncHandler {
 
   private void attempt(
       AsyncExchange exchange, ProxyTarget target, AuditLog.Call record, Set<UUID> tried) {
-    var session = sessions.pick(target.plane(), target.key(), tried).orElse(null);
+    var session =
+        sessions.pick(target.plane(), target.key(), tried, exchange.eventLoop()).orElse(null);
     if (session == null) {
       noAgent(exchange, target, record);
       return;
     }
     tried.add(session.id());
     record.connection(session.id());
-    var call = new ProxyCall(exchange, session, target, record, answerDeadline);
-    Future<Channel> opening = session.tunnel().openStream(call.streamHandler());
-    opening.addListener((Future<Channel> opened) -> onLoop(exchange, () -> {
-      if (opened.isSuccess()) {
-        call.begin(opened.getNow());
-      } else if (tried.size() < MAX_TRIES && !exchange.closed()) {
-        attempt(exchange, target, record, tried);
-      } else if (!exchange.closed()) {
-        refuse(exchange, record, unopened(target, opened.cause()));
-      }
-    }));
-  }
-
-  private static HttpProblem unopened(ProxyTarget target, Throwable cause) {
-    boolean busy = cause instanceof TunnelException failure
-        && (failure.code() == TunnelException.Code.OVERLOADED
-            || failure.code() == TunnelException.Code.TOO_MANY_STREAMS);
-    return new HttpProblem(
-        busy ? 503 : 502,
-        "no stream to an agent of " + target.key() + ": " + cause.getMessage() + "; try again");
+    boolean repeatable = tried.size() < MAX_TRIES;
+    new ProxyCall(exchange, session, target, record, answerDeadline)
+        .begin(
+            repeatable
+                ? Optional.of(() -> attempt(exchange, target, record, tried))
+                : Optional.empty());
   }
 
   private void noAgent(AsyncExchange exchange, ProxyTarget target, AuditLog.Call record) {
@@ -183,12 +169,7 @@ final class ProxyHandler implements AsyncHandler {
     }
     var message =
         "no agents found for plane " + target.key() + "; look for 'dial failed' in the agent's log";
-    record.refused(503, message);
-    var rendered = ProblemFormat.KUBERNETES_STATUS.render(503, message);
-    exchange.respond(
-        503,
-        Headers.of("content-type", rendered.contentType()).with("retry-after", RETRY_AFTER_SECONDS),
-        rendered.body());
+    refuse(exchange, record, new HttpProblem(503, message));
   }
 
   private static void refuse(AsyncExchange exchange, AuditLog.Call record, HttpProblem problem) {

@@ -2,9 +2,11 @@ package dev.buildplane.gateway;
 
 import dev.buildplane.http.Headers;
 import dev.buildplane.http.RequestHead;
-import io.netty.handler.codec.http.DefaultHttpHeaders;
+import io.netty.handler.codec.http.DefaultHttpHeadersFactory;
 import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http.HttpHeadersFactory;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.Locale;
 import java.util.Map;
@@ -47,21 +49,25 @@ final class ProxyHeaders {
       "transfer-encoding",
       "upgrade");
 
+  private static final HttpHeadersFactory FORWARDED =
+      DefaultHttpHeadersFactory.headersFactory().withValidation(false);
+
   private ProxyHeaders() {}
 
   /// The headers of the request to the plane.
   static HttpHeaders forward(RequestHead head, String target) {
+    boolean upgrade = head.upgradeRequested();
     var nominated = nominated(head.headers().all("connection"));
-    var out = new DefaultHttpHeaders().set("host", target);
+    // What is copied was checked when it came in.
+    var out = FORWARDED.newHeaders().set("host", target);
     for (var field : head.headers().fields()) {
-      boolean upgrade = head.upgradeRequested() && UPGRADE.contains(field.name());
       boolean passes = REQUEST.contains(field.name()) && !nominated.contains(field.name());
-      if (upgrade || passes) {
+      if (passes || (upgrade && UPGRADE.contains(field.name()))) {
         out.add(field.name(), field.value());
       }
     }
     out.set("x-request-id", head.requestId());
-    if (head.upgradeRequested()) {
+    if (upgrade) {
       out.set("connection", "Upgrade");
     }
     return out;
@@ -87,7 +93,10 @@ final class ProxyHeaders {
     return upgrade == null ? headers : headers.with("upgrade", upgrade);
   }
 
-  private static Set<String> nominated(Iterable<String> connection) {
+  private static Set<String> nominated(Collection<String> connection) {
+    if (connection.isEmpty()) {
+      return Set.of();
+    }
     var names = new HashSet<String>();
     for (var value : connection) {
       for (var token : value.split(",", -1)) {

@@ -30,6 +30,9 @@ public interface AsyncExchange {
 
   EventLoop eventLoop();
 
+  /// Whether it is known already that the request has no body, so that nobody needs to wait for its end.
+  boolean bodyless();
+
   /// Sets who takes the body. Call it once, before the first [#demand].
   void receive(BodyReader reader);
 
@@ -58,7 +61,7 @@ public interface AsyncExchange {
   /// A whole answer in one call.
   void respond(int status, Headers headers, byte[] body);
 
-  /// Answers with an error in the server's format; resets the stream when the answer's head has gone out already.
+  /// Answers with an error in the server's format, with `retry-after` where that helps (429, 503); resets the stream when the answer's head has gone out already.
   void fail(HttpProblem problem);
 
   /// Cuts the exchange so that the caller cannot take a part for the whole: RST_STREAM, or closing the connection.

@@ -19,6 +19,8 @@ final class HeaderDeadline extends ChannelInboundHandlerAdapter {
 
   private final Duration limit;
   private boolean awaiting = true;
+  private boolean running;
+  private long deadlineNanos;
   private java.util.concurrent.@Nullable Future<?> timer;
 
   HeaderDeadline(Duration limit) {
@@ -27,32 +29,32 @@ final class HeaderDeadline extends ChannelInboundHandlerAdapter {
 
   @Override
   public void handlerAdded(ChannelHandlerContext ctx) {
-    arm(ctx);
+    start(ctx);
   }
 
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object msg) {
-    if (awaiting && timer == null) {
-      arm(ctx);
+    if (awaiting && !running) {
+      start(ctx);
     }
     ctx.fireChannelRead(msg);
   }
 
   @Override
   public void handlerRemoved(ChannelHandlerContext ctx) {
-    disarm();
+    cancel();
   }
 
   @Override
   public void channelInactive(ChannelHandlerContext ctx) {
-    disarm();
+    cancel();
     ctx.fireChannelInactive();
   }
 
   /// The head is in.
   void headComplete() {
     awaiting = false;
-    disarm();
+    running = false;
   }
 
   /// The next head may begin. The part of it that came in one read with the request before it is not seen here; such a
@@ -61,12 +63,30 @@ final class HeaderDeadline extends ChannelInboundHandlerAdapter {
     awaiting = true;
   }
 
-  private void arm(ChannelHandlerContext ctx) {
-    timer = ctx.executor()
-        .schedule(() -> ctx.fireUserEventTriggered(EXPIRED), limit.toNanos(), TimeUnit.NANOSECONDS);
+  /// The timer is not touched by each request: one that fires early is set again for the rest.
+  private void start(ChannelHandlerContext ctx) {
+    running = true;
+    deadlineNanos = ctx.channel().eventLoop().ticker().nanoTime() + limit.toNanos();
+    if (timer == null) {
+      schedule(ctx, limit.toNanos());
+    }
   }
 
-  private void disarm() {
+  private void schedule(ChannelHandlerContext ctx, long nanos) {
+    timer = ctx.executor().schedule(() -> fired(ctx), nanos, TimeUnit.NANOSECONDS);
+  }
+
+  private void fired(ChannelHandlerContext ctx) {
+    timer = null;
+    long left = deadlineNanos - ctx.channel().eventLoop().ticker().nanoTime();
+    if (running && left > 0) {
+      schedule(ctx, left);
+    } else if (running) {
+      ctx.fireUserEventTriggered(EXPIRED);
+    }
+  }
+
+  private void cancel() {
     if (timer != null) {
       timer.cancel(false);
       timer = null;

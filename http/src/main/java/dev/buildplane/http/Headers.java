@@ -38,18 +38,26 @@ public record Headers(List<Field> fields) {
   /// The first value of that name.
   public Optional<String> first(String name) {
     var wanted = name.toLowerCase(Locale.ROOT);
-    return fields.stream()
-        .filter(field -> field.name().equals(wanted))
-        .map(Field::value)
-        .findFirst();
+    for (var field : fields) {
+      if (field.name().equals(wanted)) {
+        return Optional.of(field.value());
+      }
+    }
+    return Optional.empty();
   }
 
   /// All values of that name, in order.
   public List<String> all(String name) {
     var wanted = name.toLowerCase(Locale.ROOT);
-    return fields.stream()
-        .filter(field -> field.name().equals(wanted))
-        .map(Field::value)
-        .toList();
+    List<String> found = List.of();
+    for (var field : fields) {
+      if (field.name().equals(wanted)) {
+        if (found.isEmpty()) {
+          found = new ArrayList<>(2);
+        }
+        found.add(field.value());
+      }
+    }
+    return found.isEmpty() ? found : List.copyOf(found);
   }
 }

@@ -4,22 +4,10 @@ import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
-import io.netty.channel.EventLoopGroup;
-import io.netty.channel.IoHandlerFactory;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.ServerChannel;
-import io.netty.channel.epoll.Epoll;
-import io.netty.channel.epoll.EpollIoHandler;
-import io.netty.channel.epoll.EpollServerSocketChannel;
-import io.netty.channel.nio.NioIoHandler;
-import io.netty.channel.socket.nio.NioServerSocketChannel;
-import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.time.Duration;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,26 +18,41 @@ public final class HttpServer implements AutoCloseable {
   /// Connections waiting to be accepted, as the kernel counts them.
   private static final int BACKLOG = 1024;
 
-  /// How long the event loops may take to end.
-  private static final Duration LOOP_SHUTDOWN = Duration.ofSeconds(5);
-
   private final ServerCore core;
-  private final EventLoopGroup loops;
+  private final Runnable closeLoops;
   private final Channel listener;
   private final OpenConnections connections;
 
   private HttpServer(
-      ServerCore core, EventLoopGroup loops, Channel listener, OpenConnections connections) {
+      ServerCore core, Runnable closeLoops, Channel listener, OpenConnections connections) {
     this.core = core;
-    this.loops = loops;
+    this.closeLoops = closeLoops;
     this.listener = listener;
     this.connections = connections;
   }
 
-  /// Listens and serves.
+  /// Listens and serves, on event loops of its own.
   ///
   /// @throws IOException when the address cannot be bound
   public static HttpServer start(HttpServerSettings settings, Router router) throws IOException {
+    var loops = EventLoops.start(settings.eventLoops(), settings.name());
+    try {
+      return start(settings, router, loops, loops::close);
+    } catch (IOException | RuntimeException e) {
+      loops.close();
+      throw e;
+    }
+  }
+
+  /// As above, on `loops`, which stay the caller's; [HttpServerSettings#eventLoops] says nothing then.
+  public static HttpServer start(HttpServerSettings settings, Router router, EventLoops loops)
+      throws IOException {
+    return start(settings, router, loops, () -> {});
+  }
+
+  private static HttpServer start(
+      HttpServerSettings settings, Router router, EventLoops loops, Runnable closeLoops)
+      throws IOException {
     var core = new ServerCore(
         settings,
         router,
@@ -57,13 +60,9 @@ public final class HttpServer implements AutoCloseable {
             Thread.ofVirtual().name(settings.name() + "-request-", 0).factory()),
         new Semaphore(settings.limits().requestsInFlight()));
     var connections = new OpenConnections(settings.limits());
-    var loops = new MultiThreadIoEventLoopGroup(
-        settings.eventLoops(),
-        new DefaultThreadFactory(settings.name() + "-loop", true),
-        ioHandler());
     var bound = new ServerBootstrap()
-        .group(loops)
-        .channel(serverChannel())
+        .group(loops.group())
+        .channel(EventLoops.serverChannel())
         .option(ChannelOption.SO_BACKLOG, BACKLOG)
         .option(ChannelOption.SO_REUSEADDR, true)
         .childOption(ChannelOption.TCP_NODELAY, true)
@@ -81,7 +80,6 @@ public final class HttpServer implements AutoCloseable {
         .bind(settings.bind())
         .awaitUninterruptibly();
     if (!bound.isSuccess()) {
-      loops.shutdownGracefully(0, LOOP_SHUTDOWN.toMillis(), TimeUnit.MILLISECONDS);
       core.handlers().shutdownNow();
       throw new IOException(
           settings.name() + ": expected to listen on " + settings.bind()
@@ -89,7 +87,7 @@ public final class HttpServer implements AutoCloseable {
           bound.cause());
     }
     log.info("{}: listening on {}", settings.name(), bound.channel().localAddress());
-    return new HttpServer(core, loops, bound.channel(), connections);
+    return new HttpServer(core, closeLoops, bound.channel(), connections);
   }
 
   /// The port it listens on.
@@ -114,19 +112,9 @@ public final class HttpServer implements AutoCloseable {
     connections.drain();
     if (!connections.awaitNone(core.limits().drain())) {
       connections.cut();
-      connections.awaitNone(LOOP_SHUTDOWN);
+      connections.awaitNone(EventLoops.SHUTDOWN);
     }
     core.handlers().shutdownNow();
-    loops
-        .shutdownGracefully(0, LOOP_SHUTDOWN.toMillis(), TimeUnit.MILLISECONDS)
-        .awaitUninterruptibly();
-  }
-
-  private static IoHandlerFactory ioHandler() {
-    return Epoll.isAvailable() ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
-  }
-
-  private static Class<? extends ServerChannel> serverChannel() {
-    return Epoll.isAvailable() ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
+    closeLoops.run();
   }
 }

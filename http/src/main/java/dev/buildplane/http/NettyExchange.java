@@ -49,6 +49,9 @@ final class NettyExchange implements AsyncExchange {
       "trailer",
       "upgrade");
 
+  /// What a busy server asks for: what is waited for (an agent that comes back, a free place) takes a few seconds.
+  private static final String RETRY_AFTER_SECONDS = "2";
+
   private final ExchangeHandler owner;
   private final HttpRequest request;
   private final List<Runnable> closeActions = new ArrayList<>();
@@ -306,6 +309,15 @@ final class NettyExchange implements AsyncExchange {
   }
 
   @Override
+  public boolean bodyless() {
+    // Over HTTP/2 a request without a body came whole.
+    return endOfRequest != null
+        || (!owner.http2()
+            && !HttpUtil.isTransferEncodingChunked(request)
+            && HttpUtil.getContentLength(request, 0L) == 0L);
+  }
+
+  @Override
   public void receive(BodyReader bodyReader) {
     reader = bodyReader;
     deliverEnd();
@@ -515,7 +527,13 @@ final class NettyExchange implements AsyncExchange {
     }
     var rendered =
         owner.core().settings().problemFormat().render(problem.status(), problem.getMessage());
-    respond(problem.status(), Headers.of("content-type", rendered.contentType()), rendered.body());
+    var headers = Headers.of("content-type", rendered.contentType());
+    respond(
+        problem.status(),
+        problem.status() == 503 || problem.status() == 429
+            ? headers.with("retry-after", RETRY_AFTER_SECONDS)
+            : headers,
+        rendered.body());
   }
 
   @Override

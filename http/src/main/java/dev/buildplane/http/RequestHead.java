@@ -37,8 +37,13 @@ public record RequestHead(
 
   /// Whether a comma-separated header holds `token`, without regard to case.
   public boolean headerHasToken(String name, String token) {
-    return headers.all(name).stream()
-        .flatMap(value -> List.of(value.split(",", -1)).stream())
-        .anyMatch(part -> part.strip().equalsIgnoreCase(token));
+    for (var value : headers.all(name)) {
+      for (var part : value.split(",", -1)) {
+        if (part.strip().equalsIgnoreCase(token)) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 }

@@ -5,19 +5,15 @@ import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
-import io.netty.handler.ssl.SslHandler;
-import java.security.cert.Certificate;
-import java.security.cert.X509Certificate;
 import java.util.ArrayList;
-import java.util.List;
-import java.util.Locale;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
-import javax.net.ssl.SSLPeerUnverifiedException;
 
 /// From Netty's request to ours, refusing what is malformed.
 final class RequestParser {
   private static final int MAX_REQUEST_ID_CHARS = 128;
+  private static final String HTTP2_PREFIX = "x-http2-";
 
   private RequestParser() {}
 
@@ -37,7 +33,7 @@ final class RequestParser {
         authorityOf(headers, protocol),
         headers,
         connectionOf(channel).remoteAddress(),
-        peerCertificates(connectionOf(channel)),
+        PeerChain.of(connectionOf(channel)),
         requestIdOf(headers),
         protocol);
   }
@@ -65,7 +61,7 @@ final class RequestParser {
     var fields = new ArrayList<Headers.Field>(request.headers().size());
     for (Map.Entry<String, String> entry : request.headers()) {
       // The HTTP/2 translation adds these for its own use; a caller has no business with them.
-      if (!entry.getKey().toLowerCase(Locale.ROOT).startsWith("x-http2-")) {
+      if (!entry.getKey().regionMatches(true, 0, HTTP2_PREFIX, 0, HTTP2_PREFIX.length())) {
         fields.add(new Headers.Field(entry.getKey(), entry.getValue()));
       }
     }
@@ -107,7 +103,7 @@ final class RequestParser {
         && given.chars().allMatch(c -> c > ' ' && c < 0x7f)) {
       return given;
     }
-    return String.format(Locale.ROOT, "%016x", ThreadLocalRandom.current().nextLong());
+    return HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
   }
 
   /// The connection below an HTTP/2 stream, or the channel itself.
@@ -115,23 +111,5 @@ final class RequestParser {
     return channel instanceof io.netty.handler.codec.http2.Http2StreamChannel
         ? channel.parent()
         : channel;
-  }
-
-  private static List<X509Certificate> peerCertificates(Channel connection) {
-    var ssl = connection.pipeline().get(SslHandler.class);
-    if (ssl == null) {
-      return List.of();
-    }
-    try {
-      var chain = new ArrayList<X509Certificate>();
-      for (Certificate certificate : ssl.engine().getSession().getPeerCertificates()) {
-        if (certificate instanceof X509Certificate x509) {
-          chain.add(x509);
-        }
-      }
-      return chain;
-    } catch (SSLPeerUnverifiedException e) {
-      return List.of(); // the caller showed none
-    }
   }
 }

@@ -107,7 +107,8 @@ public record Route(
   /// `/apis/**` covers `/apis/` and below, not `/apis` itself.
   boolean covers(String rawPath) {
     return isPrefix()
-        ? rawPath.startsWith(pattern.substring(0, pattern.length() - 2))
+        ? rawPath.length() > pattern.length() - 3
+            && rawPath.regionMatches(0, pattern, 0, pattern.length() - 2)
         : rawPath.equals(pattern);
   }
 }

@@ -33,16 +33,15 @@ public final class Router {
   }
 
   Match find(String method, String rawPath) {
-    var allowed = new TreeSet<String>();
     for (var route : routes) {
-      if (!route.covers(rawPath)) {
-        continue;
-      }
-      if (route.allows(method)) {
+      if (route.covers(rawPath) && route.allows(method)) {
         return new Match.Found(route);
       }
-      allowed.addAll(route.methods());
     }
+    var allowed = new TreeSet<String>();
+    routes.stream()
+        .filter(route -> route.covers(rawPath))
+        .forEach(route -> allowed.addAll(route.methods()));
     return allowed.isEmpty() ? new Match.NoSuchPath() : new Match.NoSuchMethod(allowed);
   }
 

@@ -2,6 +2,7 @@ package dev.buildplane.tunnel;
 
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
+import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.util.concurrent.Future;
 import java.util.List;
@@ -53,6 +54,11 @@ public interface GatewayTunnel extends Tunnel {
   ///
   /// @param handler put on the new channel, behind the tunnel's own codec
   Future<Channel> openStream(ChannelHandler handler);
+
+  /// Whether its streams run on `loop`, so that whoever runs there as well passes nothing between threads.
+  default boolean runsOn(EventLoop loop) {
+    return false;
+  }
 
   /// What the agent said about itself in the handshake (`x-buildplane-agent-<key>` headers), keys in lower case, at most
   /// [WebSocketHandshake#MAX_METADATA_ENTRIES] of them.

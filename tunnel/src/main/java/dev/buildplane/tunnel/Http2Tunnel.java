@@ -3,10 +3,12 @@ package dev.buildplane.tunnel;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http2.Http2MultiplexHandler;
 import io.netty.handler.codec.http2.Http2StreamChannel;
 import io.netty.handler.codec.http2.Http2StreamChannelBootstrap;
+import io.netty.handler.flush.FlushConsolidationHandler;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.security.SecureRandom;
@@ -16,10 +18,14 @@ import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /// Assembles the pipeline of a tunnel, and the two ends' faces on it:
-/// `TLS -> WebSocketCodec -> HTTP/2 codec -> BudgetHandler -> multiplexer -> TunnelConnection`.
+/// `TLS -> WebSocketCodec -> HTTP/2 codec -> BudgetHandler -> FlushConsolidationHandler -> multiplexer -> TunnelConnection`.
 final class Http2Tunnel {
   /// Stream ids end at 2^30 per connection; a tunnel is drained, and so replaced, long before.
   static final int ROTATE_AFTER_STREAMS = 1 << 28;
+
+  /// Flushes of streams within one turn of the event loop become one, so that they share a WebSocket frame, a TLS record and a system call; after
+  /// this many it is not put off further.
+  private static final int FLUSHES_TOGETHER = 256;
 
   private static final SecureRandom SEEDS = new SecureRandom();
 
@@ -68,6 +74,7 @@ final class Http2Tunnel {
     pipeline.addLast(webSocket);
     pipeline.addLast(codec);
     pipeline.addLast(new BudgetHandler(connection.settings().budget()));
+    pipeline.addLast(new FlushConsolidationHandler(FLUSHES_TOGETHER, true));
     pipeline.addLast(multiplexer);
     pipeline.addLast(connection);
     replaced.forEach(pipeline::remove);
@@ -152,6 +159,11 @@ final class Http2Tunnel {
                   connection.reasonOrLost().detail()));
             }
           });
+    }
+
+    @Override
+    public boolean runsOn(EventLoop loop) {
+      return connection.channel().eventLoop() == loop;
     }
 
     @Override
