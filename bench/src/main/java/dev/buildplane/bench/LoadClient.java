@@ -117,6 +117,43 @@ final class LoadClient implements AutoCloseable {
     return run(() -> request, callers, warmUpSeconds, seconds, () -> {}, () -> {});
   }
 
+  /// Sends a request, and after each answer and a pause another, until told to stop.
+  Paced paced(Request request, long pauseMillis) throws Exception {
+    return new Paced(request, pauseMillis, connect(1));
+  }
+
+  /// A caller in the background.
+  final class Paced {
+    private final List<Link> links;
+    private final Load load;
+    private final long begun = System.nanoTime();
+
+    private Paced(Request request, long pauseMillis, List<Link> links) {
+      this.links = links;
+      this.load = new Load(() -> prefixed(request));
+      load.recording = true;
+      loop.execute(() -> next(pauseMillis));
+    }
+
+    private void next(long pauseMillis) {
+      load.once(links.getFirst(), System.nanoTime(), () -> {
+        if (!load.stopping) {
+          loop.schedule(() -> next(pauseMillis), pauseMillis, TimeUnit.MILLISECONDS);
+        }
+      });
+    }
+
+    /// Throws when a request failed.
+    Round stop() throws Exception {
+      if (load.broken.isCompletedExceptionally()) {
+        load.broken.get();
+      }
+      var nanos = load.stop();
+      LoadClient.this.close(links);
+      return new Round(nanos, (System.nanoTime() - begun) / 1e9);
+    }
+  }
+
   /// New connections, each for one request, from that many callers.
   Round storm(Request request, int callers, double seconds) throws Exception {
     var load = new Load(() -> prefixed(request));

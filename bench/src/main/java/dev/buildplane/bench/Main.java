@@ -29,7 +29,8 @@ public final class Main {
     MEASUREMENTS.put("start", StartBench::print);
   }
 
-  private static final Map<String, Callable<Integer>> COMMANDS = Map.of("peers", new PeersBench());
+  private static final Map<String, Callable<Integer>> COMMANDS =
+      Map.of("peers", new PeersBench(), "scale", new ScaleBench());
 
   private Main() {}
 

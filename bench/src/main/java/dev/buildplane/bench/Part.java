@@ -7,8 +7,11 @@ import dev.buildplane.apiserver.ApiServerSettings;
 import dev.buildplane.apiserver.PodLogs;
 import dev.buildplane.gateway.Gateway;
 import dev.buildplane.gateway.GatewaySettings;
+import dev.buildplane.http.HttpLimits;
 import dev.buildplane.http.TlsIdentity;
 import dev.buildplane.model.Crds;
+import dev.buildplane.operator.BuildplaneOperator;
+import dev.buildplane.operator.OperatorSettings;
 import dev.buildplane.pki.Identity;
 import dev.buildplane.pki.TrustBundle;
 import dev.buildplane.store.ObjectStore;
@@ -19,10 +22,12 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Duration;
 import java.util.Base64;
 import java.util.Map;
 import java.util.Properties;
@@ -34,6 +39,11 @@ import org.slf4j.LoggerFactory;
 /// Arguments: the part, the file to write its ports to once it serves, the folder of certificates, then the part's own.
 /// Ends with the process that started it.
 public final class Part {
+  /// Every connection here comes from one address.
+  private static final int CONNECTIONS = 20_000;
+
+  private static final Duration LOOK_EVERY = Duration.ofMillis(20);
+
   private Part() {}
 
   /// A running part.
@@ -48,6 +58,8 @@ public final class Part {
       case "target" -> target(certificates);
       case "hub" -> hub(certificates, Path.of(arguments[3]));
       case "gateway" -> gateway(certificates, Integer.parseInt(arguments[3]));
+      case "operator" ->
+        operator(certificates, Integer.parseInt(arguments[3]), Integer.parseInt(arguments[4]));
       default -> throw new IllegalArgumentException("no part named " + arguments[0]);
     };
     announce(running.ports(), Path.of(arguments[1]));
@@ -82,18 +94,34 @@ public final class Part {
     return new Running(Map.of("api", server.port()), server);
   }
 
+  /// Returns when the gateway has read the planes: before that it turns agents away, and they wait.
   private static Running gateway(Certificates certificates, int hubPort) throws Exception {
     var callers = certificates.trust("internal-ca");
     var gateway = Gateway.start(
         GatewaySettings.of(
-            any(), any(), any(), TlsIdentity.of(certificates.identity("server")), () -> callers),
+                any(), any(), any(), TlsIdentity.of(certificates.identity("server")), () -> callers)
+            .withLimits(HttpLimits.DEFAULT.withConnections(CONNECTIONS, CONNECTIONS)),
         client(certificates, hubPort));
+    while (!gateway.ready()) {
+      Thread.sleep(LOOK_EVERY);
+    }
     return new Running(
         Map.of(
             "agents", gateway.agentPort(),
             "callers", gateway.callerPort(),
             "health", gateway.healthPort()),
         gateway);
+  }
+
+  private static Running operator(Certificates certificates, int hubPort, int gatewayPort)
+      throws Exception {
+    var operator = BuildplaneOperator.start(
+        OperatorSettings.of(
+            URI.create("https://127.0.0.1:" + gatewayPort),
+            certificates.identity("admin"),
+            certificates.trust("server-ca")),
+        client(certificates, hubPort));
+    return new Running(Map.of(), operator);
   }
 
   /// A client of the hub with every right.

@@ -4,14 +4,9 @@ import dev.buildplane.model.ClientCA;
 import dev.buildplane.model.ClusterBuildPlane;
 import dev.buildplane.model.PlaneSpec;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
@@ -19,8 +14,6 @@ import java.util.Optional;
 /// One target, and every way to it that is compared: each proxy a process of its own, all on loopback.
 final class PeerStage implements AutoCloseable {
   private static final String PLANE = "bench";
-  private static final Duration CONNECTED_WITHIN = Duration.ofSeconds(60);
-  private static final Duration LOOK_EVERY = Duration.ofMillis(5);
   private static final List<String> TARGET_JVM = List.of("-Xmx256m");
   private static final List<String> HUB_JVM = List.of("-Xmx512m");
 
@@ -136,13 +129,7 @@ final class PeerStage implements AutoCloseable {
   }
 
   private Endpoint tunnelEndpoint(Child gateway, boolean http2) throws Exception {
-    return new Endpoint(
-        "127.0.0.1",
-        gateway.port("callers"),
-        "/api/proxy/buildplane/" + PLANE + "/_cluster/" + PLANE + "/k8s",
-        http2,
-        certificates.trust("server-ca"),
-        Optional.of(certificates.identity("admin")));
+    return AgentProcess.endpoint(certificates, "127.0.0.1", gateway.port("callers"), PLANE, http2);
   }
 
   private Tunnel tunnel(String label, List<String> jvm) throws Exception {
@@ -155,92 +142,26 @@ final class PeerStage implements AutoCloseable {
         "gateway",
         certificates,
         Integer.toString(hubPort)));
-    awaitReady(gateway);
     var agentJvm = new ArrayList<>(options.agentJvm());
     agentJvm.addAll(jvm);
     var begun = System.nanoTime();
-    var agent =
-        add(Child.start(label + "-agent", folder, agentCommand(agentJvm, gateway.port("agents"))));
-    awaitAnswer(tunnelEndpoint(gateway, false), agent);
+    var agent = add(AgentProcess.start(
+        label + "-agent",
+        folder,
+        certificates,
+        List.of(),
+        agentJvm,
+        "127.0.0.1:" + gateway.port("agents"),
+        PLANE,
+        "127.0.0.1:" + target.port("target"),
+        options.agentArguments));
+    try (var client = new LoadClient(tunnelEndpoint(gateway, false))) {
+      AgentProcess.awaitAnswer(client, agent);
+    }
     var millis = (System.nanoTime() - begun) / 1_000_000;
     var tunnel = new Tunnel(label, gateway, agent, millis);
     tunnels.add(tunnel);
     return tunnel;
-  }
-
-  /// The product's agent, as a user starts it, with the target as its cluster.
-  private List<String> agentCommand(List<String> jvm, int port) throws Exception {
-    var arguments = new ArrayList<>(List.of(
-        "serve",
-        "agent",
-        "--log-level=warn",
-        "--server-url=wss://127.0.0.1:" + port + "/ws",
-        "--plane-id=" + PLANE,
-        "--client-cert=" + certificates.certificateFile("agent"),
-        "--client-key=" + certificates.keyFile("agent"),
-        "--server-ca=" + certificates.certificateFile("server-ca"),
-        "--kubeconfig=" + kubeconfig()));
-    arguments.addAll(options.agentArguments);
-    return Child.java(jvm, "dev.buildplane.cli.Main", arguments);
-  }
-
-  private Path kubeconfig() throws Exception {
-    var trust = Base64.getEncoder()
-        .encodeToString(certificates.trust("server-ca").pem().getBytes(StandardCharsets.US_ASCII));
-    return Files.writeString(
-        folder.resolve("target.kubeconfig"), """
-        apiVersion: v1
-        kind: Config
-        current-context: bench
-        clusters: [{name: bench, cluster: {server: 'https://127.0.0.1:%d', certificate-authority-data: %s}}]
-        users: [{name: bench, user: {token: none}}]
-        contexts: [{name: bench, context: {cluster: bench, user: bench}}]
-        """.formatted(target.port("target"), trust));
-  }
-
-  /// The gateway turns agents away, and they wait before they dial again, until it has read the planes.
-  private static void awaitReady(Child gateway) throws Exception {
-    await("the gateway to be ready", gateway, () -> {
-      try (var health =
-          new java.net.Socket(java.net.InetAddress.getLoopbackAddress(), gateway.port("health"))) {
-        health
-            .getOutputStream()
-            .write("GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
-                .getBytes(StandardCharsets.US_ASCII));
-        return new String(health.getInputStream().readAllBytes(), StandardCharsets.US_ASCII)
-            .startsWith("HTTP/1.1 200");
-      }
-    });
-  }
-
-  private static void awaitAnswer(Endpoint endpoint, Child agent) throws Exception {
-    try (var client = new LoadClient(endpoint)) {
-      await("an answer through the tunnel", agent, () -> {
-        try {
-          return client.once(Request.get("/small")).length == TargetServer.SMALL_BYTES;
-        } catch (java.util.concurrent.ExecutionException notYet) {
-          return false;
-        }
-      });
-    }
-  }
-
-  /// A question with an answer.
-  @FunctionalInterface
-  private interface Question {
-    boolean ask() throws Exception;
-  }
-
-  private static void await(String what, Child child, Question question) throws Exception {
-    var deadline = System.nanoTime() + CONNECTED_WITHIN.toNanos();
-    while (!question.ask()) {
-      child.requireAlive();
-      if (System.nanoTime() > deadline) {
-        throw new IOException(
-            "expected " + what + " within " + CONNECTED_WITHIN + ", found none: " + child.output());
-      }
-      Thread.sleep(LOOK_EVERY);
-    }
   }
 
   /// Peers that the user runs.

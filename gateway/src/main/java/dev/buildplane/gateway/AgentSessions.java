@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
 /// The connections of this gateway and what each may serve. Every change of trust is applied here, in place: grants
 /// and revocations without a reconnect, calls of a revoked resource ended, a connection with nothing left closed.
 ///
-/// `sessions` and the order of events in `feed` are guarded by `lock`; tunnels are closed outside of it.
+/// `sessions`, `byPlane` and the order of events in `feed` are guarded by `lock`; tunnels are closed outside of it.
 final class AgentSessions {
   private static final Logger log = LoggerFactory.getLogger(AgentSessions.class);
 
@@ -40,6 +40,7 @@ final class AgentSessions {
   private final InstantSource clock;
   private final Object lock = new Object();
   private final Map<UUID, AgentSession> sessions = new HashMap<>();
+  private final Map<PlaneKey, Set<AgentSession>> byPlane = new HashMap<>();
   private final Map<PlaneRef, AtomicLong> turns = new ConcurrentHashMap<>();
 
   AgentSessions(PlaneTrust trust, PlaneFeed feed, InstantSource clock) {
@@ -76,6 +77,7 @@ final class AgentSessions {
       session.judged(judgement.grants(), judgement.until());
       useless = judgement.grants().isEmpty();
       sessions.put(session.id(), session);
+      byPlane.computeIfAbsent(session.plane(), _ -> new HashSet<>()).add(session);
       feed.connection(session);
     }
     log.info(
@@ -94,6 +96,10 @@ final class AgentSessions {
       if (sessions.remove(session.id()) == null) {
         return;
       }
+      byPlane.computeIfPresent(session.plane(), (_, others) -> {
+        others.remove(session);
+        return others.isEmpty() ? null : others;
+      });
       feed.disconnected(session, reason.toString());
     }
     log.info("agent {} of {} disconnected: {}", session.id(), session.plane(), reason);
@@ -101,8 +107,7 @@ final class AgentSessions {
 
   /// Applies changed trust to the connections of these planes.
   Outcome reevaluate(Collection<PlaneKey> planes) {
-    return reevaluate(
-        all().stream().filter(session -> planes.contains(session.plane())).toList());
+    return reevaluate(planes.stream().flatMap(plane -> of(plane).stream()).toList());
   }
 
   /// Applies the passing of time: certificates that have expired since they were judged.
@@ -170,9 +175,7 @@ final class AgentSessions {
 
   List<AgentSession> of(PlaneKey plane) {
     synchronized (lock) {
-      return sessions.values().stream()
-          .filter(session -> session.plane().equals(plane))
-          .toList();
+      return List.copyOf(byPlane.getOrDefault(plane, Set.of()));
     }
   }
 
