@@ -1,219 +1,529 @@
 package dev.buildplane.bench;
 
-import dev.buildplane.pki.Identity;
-import dev.buildplane.pki.TrustBundle;
-import java.io.BufferedInputStream;
-import java.io.BufferedOutputStream;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.handler.ssl.ApplicationProtocolConfig;
+import io.netty.handler.ssl.ApplicationProtocolNames;
+import io.netty.handler.ssl.OpenSsl;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslProvider;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
-import java.security.KeyStore;
-import java.security.cert.X509Certificate;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Locale;
-import java.util.concurrent.Callable;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import javax.net.ssl.KeyManagerFactory;
-import javax.net.ssl.SSLContext;
-import javax.net.ssl.SSLSocket;
-import javax.net.ssl.TrustManagerFactory;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.IntFunction;
+import java.util.function.LongConsumer;
+import java.util.function.Supplier;
+import javax.net.ssl.SSLException;
 
-/// A light HTTP/1.1 client with keep-alive: one thread and one TLS connection per caller, nothing shared, so that the same
-/// program can load any peer.
-final class LoadClient {
+/// A light client for HTTP/1.1 with keep-alive and HTTP/2, all callers on one event loop, so that the same program can
+/// load any peer and takes little of the processors that it shares with it.
+final class LoadClient implements AutoCloseable {
+  /// Longest wait for any one thing: a connection, an answer to a bulk transfer.
+  private static final long PATIENCE_SECONDS = 120;
+
+  /// Callers that share one HTTP/2 connection; every peer allows this many streams.
+  private static final int STREAMS_PER_CONNECTION = 64;
+
   /// What one round of load gave.
   ///
-  /// @param nanos latencies of all requests, sorted
+  /// @param nanos latencies of all requests that ended within the round, sorted
   record Round(long[] nanos, double seconds) {
     double perSecond() {
       return nanos.length / seconds;
     }
 
     double quantileMillis(double quantile) {
-      return nanos[(int) Math.min(nanos.length - 1, Math.ceil(quantile * nanos.length))] / 1e6;
+      return nanos.length == 0
+          ? Double.NaN
+          : nanos[(int) Math.min(nanos.length - 1, quantile * nanos.length)] / 1e6;
     }
   }
 
-  private final SSLContext tls;
-  private final int port;
-
-  LoadClient(TrustBundle server, Identity user, int port)
-      throws GeneralSecurityException, IOException {
-    this.tls = context(server, user);
-    this.port = port;
+  /// Called at the begin and the end of what is measured.
+  @FunctionalInterface
+  interface Mark {
+    void take() throws IOException;
   }
 
-  /// Sends `request` again and again from `callers` threads for some time after a warm-up.
-  Round run(byte[] request, int callers, double warmUpSeconds, double seconds) throws Exception {
-    var begin = System.nanoTime() + (long) (warmUpSeconds * 1e9);
-    var end = begin + (long) (seconds * 1e9);
-    try (var threads = Executors.newFixedThreadPool(callers)) {
-      Callable<long[]> caller = () -> call(request, begin, end);
-      var all = java.util.stream.IntStream.range(0, callers)
-          .mapToObj(_ -> threads.submit(caller))
-          .toList();
-      var merged = new long[0];
-      for (Future<long[]> one : all) {
-        var part = one.get();
-        var joined = Arrays.copyOf(merged, merged.length + part.length);
-        System.arraycopy(part, 0, joined, merged.length, part.length);
-        merged = joined;
+  private final Endpoint endpoint;
+  private final SslContext tls;
+  private final EventLoopGroup loop =
+      new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+
+  LoadClient(Endpoint endpoint) throws SSLException {
+    this.endpoint = endpoint;
+    var builder = SslContextBuilder.forClient()
+        .sslProvider(OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK)
+        .protocols("TLSv1.3")
+        .trustManager(endpoint.trust().certificates())
+        .applicationProtocolConfig(new ApplicationProtocolConfig(
+            ApplicationProtocolConfig.Protocol.ALPN,
+            ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
+            ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
+            endpoint.http2()
+                ? ApplicationProtocolNames.HTTP_2
+                : ApplicationProtocolNames.HTTP_1_1));
+    endpoint.user().ifPresent(user -> builder.keyManager(user.key(), user.chain()));
+    this.tls = builder.build();
+  }
+
+  /// Sends the supplier's requests again and again from `callers` callers for some time after a warm-up.
+  Round run(
+      Supplier<Request> requests,
+      int callers,
+      double warmUpSeconds,
+      double seconds,
+      Mark begin,
+      Mark end)
+      throws Exception {
+    var links = connect(
+        endpoint.http2()
+            ? (callers + STREAMS_PER_CONNECTION - 1) / STREAMS_PER_CONNECTION
+            : callers);
+    var load = new Load(() -> prefixed(requests.get()));
+    try {
+      for (var i = 0; i < callers; i++) {
+        var link = links.get(i % links.size());
+        loop.execute(() -> load.again(link));
       }
-      Arrays.sort(merged);
-      return new Round(merged, seconds);
-    }
-  }
-
-  /// Downloads once per stream, all at the same time; returns MiB/s over all of them.
-  double download(byte[] request, int streams) throws Exception {
-    try (var threads = Executors.newFixedThreadPool(streams)) {
+      load.sleep(warmUpSeconds);
+      begin.take();
+      load.recording = true;
       var begun = System.nanoTime();
-      Callable<Long> one = () -> {
-        try (var connection = new Connection()) {
-          return connection.exchange(request);
-        }
-      };
-      var all = java.util.stream.IntStream.range(0, streams)
-          .mapToObj(_ -> threads.submit(one))
-          .toList();
-      var bytes = 0L;
-      for (Future<Long> part : all) {
-        bytes += part.get();
-      }
-      return bytes / 1048576.0 / ((System.nanoTime() - begun) / 1e9);
+      load.sleep(seconds);
+      load.recording = false;
+      var took = (System.nanoTime() - begun) / 1e9;
+      end.take();
+      return new Round(load.stop(), took);
+    } finally {
+      load.stopping = true;
+      close(links);
     }
   }
 
-  static byte[] get(String path) {
-    return ("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n")
-        .getBytes(StandardCharsets.US_ASCII);
+  Round run(Request request, int callers, double warmUpSeconds, double seconds) throws Exception {
+    return run(() -> request, callers, warmUpSeconds, seconds, () -> {}, () -> {});
   }
 
-  static byte[] post(String path, String json) {
-    var body = json.getBytes(StandardCharsets.UTF_8);
-    var head = "POST " + path
-        + " HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nContent-Type: application/json\r\nContent-Length: "
-        + body.length + "\r\n\r\n";
-    var all = Arrays.copyOf(head.getBytes(StandardCharsets.US_ASCII), head.length() + body.length);
-    System.arraycopy(body, 0, all, head.length(), body.length);
-    return all;
+  /// Sends a request, and after each answer and a pause another, until told to stop.
+  Paced paced(Request request, long pauseMillis) throws Exception {
+    return new Paced(request, pauseMillis, connect(1));
   }
 
-  private long[] call(byte[] request, long begin, long end) throws IOException {
-    var nanos = new long[1024];
-    var count = 0;
-    try (var connection = new Connection()) {
-      for (var now = System.nanoTime(); now < end; ) {
-        connection.exchange(request);
-        var after = System.nanoTime();
-        if (now >= begin) {
-          if (count == nanos.length) {
-            nanos = Arrays.copyOf(nanos, count * 2);
+  /// A caller in the background.
+  final class Paced {
+    private final List<Link> links;
+    private final Load load;
+    private final long begun = System.nanoTime();
+
+    private Paced(Request request, long pauseMillis, List<Link> links) {
+      this.links = links;
+      this.load = new Load(() -> prefixed(request));
+      load.recording = true;
+      loop.execute(() -> next(pauseMillis));
+    }
+
+    private void next(long pauseMillis) {
+      load.once(links.getFirst(), System.nanoTime(), () -> {
+        if (!load.stopping) {
+          loop.schedule(() -> next(pauseMillis), pauseMillis, TimeUnit.MILLISECONDS);
+        }
+      });
+    }
+
+    /// Throws when a request failed.
+    Round stop() throws Exception {
+      if (load.broken.isCompletedExceptionally()) {
+        load.broken.get();
+      }
+      var nanos = load.stop();
+      LoadClient.this.close(links);
+      return new Round(nanos, (System.nanoTime() - begun) / 1e9);
+    }
+  }
+
+  /// New connections, each for one request, from that many callers.
+  Round storm(Request request, int callers, double seconds) throws Exception {
+    var load = new Load(() -> prefixed(request));
+    for (var i = 0; i < callers; i++) {
+      loop.execute(() -> reconnect(load));
+    }
+    load.sleep(seconds / 4);
+    load.recording = true;
+    var begun = System.nanoTime();
+    load.sleep(seconds);
+    load.recording = false;
+    var took = (System.nanoTime() - begun) / 1e9;
+    return new Round(load.stop(), took);
+  }
+
+  private void reconnect(Load load) {
+    if (load.stopping) {
+      return;
+    }
+    var begun = System.nanoTime();
+    connect().whenComplete((link, failed) -> {
+      if (failed != null) {
+        load.broken.completeExceptionally(failed);
+        return;
+      }
+      loop.execute(() -> load.once(link, begun, () -> {
+        link.channel().close();
+        reconnect(load);
+      }));
+    });
+  }
+
+  /// Sends the request once per stream, all at the same time; returns when all have been answered. With HTTP/1.1 each has a
+  /// connection of its own, with HTTP/2 they share one.
+  ///
+  /// @return bytes of all answers
+  long transfer(Request request, int streams) throws Exception {
+    var links = connect(endpoint.http2() ? 1 : streams);
+    try {
+      var all = new ArrayList<CompletableFuture<byte[]>>();
+      var counted = new long[1];
+      for (var i = 0; i < streams; i++) {
+        var link = links.get(i % links.size());
+        var done = new CompletableFuture<byte[]>();
+        all.add(done);
+        loop.execute(() ->
+            link.start(prefixed(request), new Body(done, bytes -> counted[0] += bytes)));
+      }
+      for (var one : all) {
+        one.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+      }
+      return counted[0];
+    } finally {
+      close(links);
+    }
+  }
+
+  /// One request on a connection of its own.
+  byte[] once(Request request) throws Exception {
+    var links = connect(1);
+    try {
+      var done = new CompletableFuture<byte[]>();
+      loop.execute(() -> links.getFirst().start(prefixed(request), new Body(done, _ -> {})));
+      return done.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    } finally {
+      close(links);
+    }
+  }
+
+  /// Opens that many watches and gives the delay of every event; see [TargetServer].
+  Round watches(
+      IntFunction<Request> requests,
+      int watches,
+      double skipSeconds,
+      double seconds,
+      Mark begin,
+      Mark end)
+      throws Exception {
+    var links = connect(
+        endpoint.http2()
+            ? (watches + STREAMS_PER_CONNECTION - 1) / STREAMS_PER_CONNECTION
+            : watches);
+    var load = new Load(() -> Request.get("/"));
+    try {
+      for (var i = 0; i < watches; i++) {
+        var link = links.get(i % links.size());
+        var request = prefixed(requests.apply(i));
+        loop.execute(() -> link.start(request, new Events(load)));
+      }
+      load.sleep(skipSeconds);
+      begin.take();
+      load.recording = true;
+      load.sleep(seconds);
+      load.recording = false;
+      end.take();
+      return new Round(load.stop(), seconds);
+    } finally {
+      load.stopping = true;
+      close(links);
+    }
+  }
+
+  /// Opens connections, sends one request on each and leaves them open while `look` looks.
+  void idle(Request request, int connections, Mark look) throws Exception {
+    var links = connect(connections);
+    try {
+      var all = new ArrayList<CompletableFuture<byte[]>>();
+      for (var link : links) {
+        var done = new CompletableFuture<byte[]>();
+        all.add(done);
+        loop.execute(() -> link.start(prefixed(request), new Body(done, _ -> {})));
+      }
+      for (var one : all) {
+        one.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+      }
+      look.take();
+    } finally {
+      close(links);
+    }
+  }
+
+  private Request prefixed(Request request) {
+    return endpoint.prefix().isEmpty()
+        ? request
+        : new Request(
+            request.method(),
+            endpoint.prefix() + request.path(),
+            request.headers(),
+            request.body(),
+            request.repeats());
+  }
+
+  /// Opens connections, a few at a time: a storm of handshakes is measured elsewhere.
+  private List<Link> connect(int count) throws Exception {
+    var links = new ArrayList<Link>();
+    var pending = new ArrayList<CompletableFuture<Link>>();
+    for (var i = 0; i < count; i++) {
+      pending.add(connect());
+      if (pending.size() == 32 || i == count - 1) {
+        for (var one : pending) {
+          links.add(one.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+        }
+        pending.clear();
+      }
+    }
+    return links;
+  }
+
+  private CompletableFuture<Link> connect() {
+    var ready = new CompletableFuture<Link>();
+    new Bootstrap()
+        .group(loop)
+        .channel(EpollSocketChannel.class)
+        .option(ChannelOption.TCP_NODELAY, true)
+        .handler(new ChannelInitializer<Channel>() {
+          @Override
+          protected void initChannel(Channel channel) {
+            var handler = tls.newHandler(channel.alloc(), endpoint.host(), endpoint.port());
+            channel.pipeline().addLast(handler);
+            handler.handshakeFuture().addListener(shaken -> {
+              if (shaken.isSuccess()) {
+                install(channel, handler, ready);
+              } else {
+                ready.completeExceptionally(shaken.cause());
+              }
+            });
           }
-          nanos[count++] = after - now;
-        }
-        now = after;
-      }
-    }
-    return Arrays.copyOf(nanos, count);
+        })
+        .connect(endpoint.host(), endpoint.port())
+        .addListener(connected -> {
+          if (!connected.isSuccess()) {
+            ready.completeExceptionally(connected.cause());
+          }
+        });
+    return ready;
   }
 
-  private static SSLContext context(TrustBundle server, Identity user)
-      throws GeneralSecurityException, IOException {
-    var trusted = KeyStore.getInstance("PKCS12");
-    trusted.load(null, null);
-    for (var i = 0; i < server.certificates().size(); i++) {
-      trusted.setCertificateEntry("ca" + i, server.certificates().get(i));
+  private void install(Channel channel, SslHandler handler, CompletableFuture<Link> ready) {
+    var authority = endpoint.host() + ":" + endpoint.port();
+    if (!endpoint.http2()) {
+      var link = new Http1Link(channel, authority);
+      channel.pipeline().addLast(link);
+      ready.complete(link);
+    } else if (ApplicationProtocolNames.HTTP_2.equals(handler.applicationProtocol())) {
+      var link = Http2Link.create(authority);
+      channel.pipeline().addLast(link);
+      link.ready().whenComplete((done, failed) -> {
+        if (failed != null) {
+          ready.completeExceptionally(failed);
+        } else {
+          ready.complete(done);
+        }
+      });
+    } else {
+      ready.completeExceptionally(
+          new IOException("expected " + authority + " to speak HTTP/2, found that it does not"));
     }
-    var trust = TrustManagerFactory.getInstance("PKIX");
-    trust.init(trusted);
-    var own = KeyStore.getInstance("PKCS12");
-    own.load(null, null);
-    own.setKeyEntry("own", user.key(), new char[0], user.chain().toArray(X509Certificate[]::new));
-    var keys = KeyManagerFactory.getInstance("PKIX");
-    keys.init(own, new char[0]);
-    var context = SSLContext.getInstance("TLS");
-    context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
-    return context;
   }
 
-  /// One keep-alive connection.
-  final class Connection implements AutoCloseable {
-    private static final int BUFFER_BYTES = 64 * 1024;
+  private void close(List<Link> links) throws Exception {
+    for (var link : links) {
+      link.channel().close();
+    }
+    for (var link : links) {
+      link.channel().closeFuture().await(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    }
+  }
 
-    private final SSLSocket socket;
-    private final InputStream in;
-    private final OutputStream out;
-    private final byte[] sink = new byte[BUFFER_BYTES];
+  @Override
+  public void close() throws InterruptedException {
+    loop.shutdownGracefully(0, 1, TimeUnit.SECONDS).await();
+  }
 
-    Connection() throws IOException {
-      socket = (SSLSocket) tls.getSocketFactory().createSocket("127.0.0.1", port);
-      socket.setTcpNoDelay(true);
-      in = new BufferedInputStream(socket.getInputStream(), BUFFER_BYTES);
-      out = new BufferedOutputStream(socket.getOutputStream(), BUFFER_BYTES);
+  /// The state of one round; everything but the volatiles belongs to the event loop.
+  private final class Load {
+    private final Supplier<Request> requests;
+    private final CompletableFuture<Void> broken = new CompletableFuture<>();
+    private long[] nanos = new long[1 << 16];
+    private int count;
+    volatile boolean recording;
+    volatile boolean stopping;
+
+    Load(Supplier<Request> requests) {
+      this.requests = requests;
     }
 
-    /// Returns the bytes of the answer's body; throws when the status is not of the 200s.
-    long exchange(byte[] request) throws IOException {
-      out.write(request);
-      out.flush();
-      var status = line();
-      var length = -1L;
-      var chunked = false;
-      for (var header = line(); !header.isEmpty(); header = line()) {
-        var lower = header.toLowerCase(Locale.ROOT);
-        if (lower.startsWith("content-length:")) {
-          length = Long.parseLong(lower.substring(15).strip());
+    void again(Link link) {
+      once(link, System.nanoTime(), () -> {
+        if (!stopping) {
+          again(link);
         }
-        chunked |= lower.startsWith("transfer-encoding:") && lower.contains("chunked");
-      }
-      var bytes = chunked ? chunks() : skip(Math.max(0, length));
-      if (!status.startsWith("HTTP/1.1 2")) {
-        throw new IOException("expected 2xx, found " + status);
-      }
-      return bytes;
+      });
     }
 
-    private long chunks() throws IOException {
-      var total = 0L;
-      for (var size = Long.parseLong(line(), 16); size > 0; size = Long.parseLong(line(), 16)) {
-        total += skip(size);
-        line();
-      }
-      line();
-      return total;
+    void once(Link link, long begun, Runnable then) {
+      link.start(requests.get(), new Answer() {
+        @Override
+        public void head(int status) {
+          if (status / 100 != 2) {
+            broken.completeExceptionally(new IOException("expected 2xx, found " + status));
+          }
+        }
+
+        @Override
+        public void body(ByteBuf part) {}
+
+        @Override
+        public void end() {
+          record(System.nanoTime() - begun);
+          then.run();
+        }
+
+        @Override
+        public void failed(Throwable cause) {
+          if (!stopping) {
+            broken.completeExceptionally(cause);
+          }
+        }
+      });
     }
 
-    private long skip(long bytes) throws IOException {
-      for (var left = bytes; left > 0; ) {
-        var read = in.read(sink, 0, (int) Math.min(sink.length, left));
-        if (read < 0) {
-          throw new IOException("cut after " + (bytes - left) + " of " + bytes + " bytes");
+    void record(long latency) {
+      if (recording) {
+        if (count == nanos.length) {
+          nanos = Arrays.copyOf(nanos, count * 2);
         }
-        left -= read;
+        nanos[count++] = latency;
       }
-      return bytes;
     }
 
-    private String line() throws IOException {
-      var text = new StringBuilder();
-      for (var next = in.read(); next != '\n'; next = in.read()) {
-        if (next < 0) {
-          throw new IOException("connection closed by the peer");
-        }
-        if (next != '\r') {
-          text.append((char) next);
-        }
+    /// Ends early, and with the failure, when a caller fails.
+    void sleep(double seconds) throws Exception {
+      try {
+        broken.get((long) (seconds * 1e9), TimeUnit.NANOSECONDS);
+      } catch (java.util.concurrent.TimeoutException asItShould) {
+        return;
       }
-      return text.toString();
+    }
+
+    long[] stop() throws Exception {
+      stopping = true;
+      return loop.submit(() -> {
+            var all = Arrays.copyOf(nanos, count);
+            Arrays.sort(all);
+            return all;
+          })
+          .get();
+    }
+  }
+
+  /// Counts a body; keeps short ones.
+  private static final class Body implements Answer {
+    private static final int KEPT_BYTES = 4096;
+    private final CompletableFuture<byte[]> done;
+    private final LongConsumer counter;
+    private final java.io.ByteArrayOutputStream kept = new java.io.ByteArrayOutputStream(64);
+    private int status;
+
+    Body(CompletableFuture<byte[]> done, LongConsumer counter) {
+      this.done = done;
+      this.counter = counter;
     }
 
     @Override
-    public void close() throws IOException {
-      socket.close();
+    public void head(int code) {
+      status = code;
+    }
+
+    @Override
+    public void body(ByteBuf part) {
+      counter.accept(part.readableBytes());
+      if (kept.size() < KEPT_BYTES) {
+        var some = new byte[Math.min(KEPT_BYTES - kept.size(), part.readableBytes())];
+        part.getBytes(part.readerIndex(), some);
+        kept.writeBytes(some);
+      }
+    }
+
+    @Override
+    public void end() {
+      if (status / 100 == 2) {
+        done.complete(kept.toByteArray());
+      } else {
+        done.completeExceptionally(new IOException("expected 2xx, found " + status + ": " + kept));
+      }
+    }
+
+    @Override
+    public void failed(Throwable cause) {
+      done.completeExceptionally(cause);
+    }
+  }
+
+  /// Lines of a watch: each is the time at which it was sent.
+  private static final class Events implements Answer {
+    private final Load load;
+    private long number;
+
+    Events(Load load) {
+      this.load = load;
+    }
+
+    @Override
+    public void head(int status) {
+      if (status / 100 != 2) {
+        load.broken.completeExceptionally(new IOException("expected 2xx, found " + status));
+      }
+    }
+
+    @Override
+    public void body(ByteBuf part) {
+      while (part.isReadable()) {
+        var next = part.readByte();
+        if (next == '\n') {
+          load.record(System.nanoTime() - number);
+          number = 0;
+        } else {
+          number = number * 10 + next - '0';
+        }
+      }
+    }
+
+    @Override
+    public void end() {}
+
+    @Override
+    public void failed(Throwable cause) {
+      if (!load.stopping) {
+        load.broken.completeExceptionally(cause);
+      }
     }
   }
 }

@@ -3,15 +3,16 @@ package dev.buildplane.bench;
 import static java.util.Objects.requireNonNull;
 
 import java.io.PrintStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.LocalDate;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
 
-/// Measures a standalone installation that it starts for itself, and prints Markdown tables. Arguments choose measurements
-/// by name; none means all.
+/// Measures and prints Markdown tables. Some measurements are of a standalone installation that is started for them; they
+/// are chosen by name, and none means all of them. Others are commands of their own, with options.
 public final class Main {
   /// One measurement of a running installation.
   @FunctionalInterface
@@ -22,26 +23,48 @@ public final class Main {
   private static final Map<String, Measurement> MEASUREMENTS = new LinkedHashMap<>();
 
   static {
-    MEASUREMENTS.put("tunnel", TunnelBench::print);
     MEASUREMENTS.put("writes", WriteBench::print);
     MEASUREMENTS.put("runs", RunBench::print);
     MEASUREMENTS.put("memory", MemoryBench::print);
     MEASUREMENTS.put("start", StartBench::print);
   }
 
+  private static final Map<String, Callable<Integer>> COMMANDS =
+      Map.of("peers", new PeersBench(), "scale", new ScaleBench());
+
   private Main() {}
 
-  public static void main(String[] names) throws Exception {
-    var wanted = names.length == 0 ? List.copyOf(MEASUREMENTS.keySet()) : List.of(names);
+  public static void main(String[] arguments) throws Exception {
+    // Clients leave threads behind.
+    System.exit(run(arguments));
+  }
+
+  private static int run(String[] arguments) throws Exception {
+    var command = arguments.length == 0 ? null : COMMANDS.get(arguments[0]);
+    if (command != null) {
+      return new CommandLine(command).execute(Arrays.copyOfRange(arguments, 1, arguments.length));
+    }
+    var wanted = arguments.length == 0 ? List.copyOf(MEASUREMENTS.keySet()) : List.of(arguments);
     for (var name : wanted) {
       if (!MEASUREMENTS.containsKey(name)) {
         System.err.printf(
-            "bench: expected measurements of %s, found '%s'%n", MEASUREMENTS.keySet(), name);
-        System.exit(2);
+            "bench: expected one of the commands %s or measurements of %s, found '%s'%n",
+            COMMANDS.keySet(), MEASUREMENTS.keySet(), name);
+        return 2;
       }
     }
-    var folder = Files.createTempDirectory("buildplane-bench");
-    var out = System.out;
+    printWhereAndWhen(System.out);
+    try (var folder = new Workplace();
+        var stand = Stand.start(folder.path())) {
+      for (var name : wanted) {
+        requireNonNull(MEASUREMENTS.get(name)).print(stand, System.out);
+        System.out.flush();
+      }
+    }
+    return 0;
+  }
+
+  static void printWhereAndWhen(PrintStream out) {
     out.printf(
         "Measured on %s: %d processors, %s %s, Java %s.%n",
         LocalDate.now(java.time.ZoneId.systemDefault()),
@@ -49,22 +72,5 @@ public final class Main {
         System.getProperty("os.name"),
         System.getProperty("os.version"),
         Runtime.version());
-    try (var stand = Stand.start(folder)) {
-      for (var name : wanted) {
-        requireNonNull(MEASUREMENTS.get(name)).print(stand, out);
-        out.flush();
-      }
-    } finally {
-      delete(folder);
-    }
-    System.exit(0); // clients leave threads behind
-  }
-
-  private static void delete(Path folder) throws Exception {
-    try (var files = Files.walk(folder)) {
-      for (var file : files.sorted(java.util.Comparator.reverseOrder()).toList()) {
-        Files.deleteIfExists(file);
-      }
-    }
   }
 }

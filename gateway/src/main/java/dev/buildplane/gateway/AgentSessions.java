@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
 /// The connections of this gateway and what each may serve. Every change of trust is applied here, in place: grants
 /// and revocations without a reconnect, calls of a revoked resource ended, a connection with nothing left closed.
 ///
-/// `sessions` and the order of events in `feed` are guarded by `lock`; tunnels are closed outside of it.
+/// `sessions`, `byPlane` and the order of events in `feed` are guarded by `lock`; tunnels are closed outside of it.
 final class AgentSessions {
   private static final Logger log = LoggerFactory.getLogger(AgentSessions.class);
 

@@ -89,6 +89,22 @@ public record GatewaySettings(
         sink);
   }
 
+  public GatewaySettings withLimits(HttpLimits other) {
+    return new GatewaySettings(
+        agents,
+        callers,
+        health,
+        identity,
+        callerTrust,
+        tunnels,
+        other,
+        answerDeadline,
+        heartbeatInterval,
+        decisionLifetime,
+        clock,
+        audit);
+  }
+
   public GatewaySettings withTunnels(TunnelSettings other) {
     return new GatewaySettings(
         agents,

@@ -18,6 +18,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -46,6 +47,8 @@ final class PlaneTrust implements AutoCloseable {
   private final Object lock = new Object();
   private final Map<PlaneRef, Plane> planes = new HashMap<>();
   private final Map<PlaneRef, Entry> entries = new HashMap<>();
+  private final Map<PlaneKey, Set<PlaneRef>> refsByKey = new HashMap<>();
+  private final Map<SecretName, Set<PlaneRef>> refsBySecret = new HashMap<>();
   private final Map<SecretName, SharedIndexInformer<Secret>> secretInformers = new HashMap<>();
   private final Map<SecretName, Secret> secrets = new HashMap<>();
   private boolean closed;
@@ -92,8 +95,10 @@ final class PlaneTrust implements AutoCloseable {
   /// Resources of that type and effective planeID that are not being deleted.
   List<Entry> of(PlaneKey key) {
     synchronized (lock) {
-      return entries.values().stream()
-          .filter(entry -> entry.key().equals(key) && !entry.deleting())
+      return refsByKey.getOrDefault(key, Set.of()).stream()
+          .map(entries::get)
+          .filter(Objects::nonNull)
+          .filter(entry -> !entry.deleting())
           .toList();
     }
   }
@@ -104,8 +109,11 @@ final class PlaneTrust implements AutoCloseable {
       if (closed) {
         return;
       }
-      planes.put(plane.ref(), plane);
-      followSecrets();
+      var before = planes.put(plane.ref(), plane);
+      if (before != null && sameTrust(before, plane)) {
+        return;
+      }
+      followSecret(plane.ref(), before, plane);
       touched = refresh(plane.ref());
     }
     tell(touched);
@@ -114,8 +122,7 @@ final class PlaneTrust implements AutoCloseable {
   private void planeGone(PlaneRef ref) {
     Set<PlaneKey> touched;
     synchronized (lock) {
-      planes.remove(ref);
-      followSecrets();
+      followSecret(ref, planes.remove(ref), null);
       touched = refresh(ref);
     }
     tell(touched);
@@ -129,10 +136,8 @@ final class PlaneTrust implements AutoCloseable {
       } else if (secretInformers.containsKey(name)) {
         secrets.put(name, secret);
       }
-      for (var plane : List.copyOf(planes.values())) {
-        if (secretOf(plane).filter(name::equals).isPresent()) {
-          touched.addAll(refresh(plane.ref()));
-        }
+      for (var ref : refsBySecret.getOrDefault(name, Set.of())) {
+        touched.addAll(refresh(ref));
       }
     }
     tell(touched);
@@ -149,6 +154,12 @@ final class PlaneTrust implements AutoCloseable {
     var plane = planes.get(ref);
     var now = plane == null ? null : entryOf(plane);
     var before = now == null ? entries.remove(ref) : entries.put(ref, now);
+    if (before != null) {
+      drop(refsByKey, before.key(), ref);
+    }
+    if (now != null) {
+      refsByKey.computeIfAbsent(now.key(), _ -> new HashSet<>()).add(ref);
+    }
     var touched = new HashSet<PlaneKey>();
     if (before != null && !before.equals(now)) {
       touched.add(before.key());
@@ -218,21 +229,38 @@ final class PlaneTrust implements AutoCloseable {
     return Optional.of(new SecretName(namespace, given.name()));
   }
 
-  /// Starts informers for Secrets newly named and stops those nobody names any more.
-  private void followSecrets() {
-    var named = new HashSet<SecretName>();
-    planes.values().forEach(plane -> secretOf(plane).ifPresent(named::add));
-    secretInformers.entrySet().removeIf(followed -> {
-      boolean unused = !named.contains(followed.getKey());
-      if (unused) {
-        followed.getValue().stop();
-        secrets.remove(followed.getKey());
-      }
-      return unused;
-    });
-    for (var name : named) {
+  /// Whether the two differ in nothing that trust depends on: most changes of a plane are of its status.
+  private static boolean sameTrust(Plane before, Plane now) {
+    return Objects.equals(before.getSpec(), now.getSpec())
+        && Objects.equals(
+            before.getMetadata().getDeletionTimestamp(), now.getMetadata().getDeletionTimestamp());
+  }
+
+  /// Starts the informer of a Secret newly named and stops that of one nobody names any more.
+  private void followSecret(PlaneRef ref, @Nullable Plane before, @Nullable Plane now) {
+    var named = now == null ? Optional.<SecretName>empty() : secretOf(now);
+    var dropped = Optional.ofNullable(before)
+        .flatMap(PlaneTrust::secretOf)
+        .filter(old -> !named.equals(Optional.of(old)));
+    named.ifPresent(name -> {
+      refsBySecret.computeIfAbsent(name, _ -> new HashSet<>()).add(ref);
       secretInformers.computeIfAbsent(name, this::informSecret);
-    }
+    });
+    dropped.ifPresent(name -> {
+      drop(refsBySecret, name, ref);
+      var unused = refsBySecret.containsKey(name) ? null : secretInformers.remove(name);
+      if (unused != null) {
+        unused.stop();
+        secrets.remove(name);
+      }
+    });
+  }
+
+  private static <K> void drop(Map<K, Set<PlaneRef>> index, K key, PlaneRef ref) {
+    index.computeIfPresent(key, (_, refs) -> {
+      refs.remove(ref);
+      return refs.isEmpty() ? null : refs;
+    });
   }
 
   private SharedIndexInformer<Secret> informSecret(SecretName name) {

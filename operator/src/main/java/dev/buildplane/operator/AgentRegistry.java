@@ -1,5 +1,7 @@
 package dev.buildplane.operator;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.buildplane.model.PlaneRef;
 import dev.buildplane.plan.PlaneObserved.Agent;
 import dev.buildplane.plan.PlaneObserved.Agents;
@@ -64,6 +66,8 @@ final class AgentRegistry {
 
   // all guarded by this
   private final Map<String, Connection> connections = new HashMap<>();
+  private final Map<Plane, Set<String>> byPlane = new HashMap<>();
+  private final Map<Key, Set<String>> byKey = new HashMap<>();
   private final Map<Key, Instant> lastDisconnected = bounded();
   private final Map<Plane, Rejection> rejections = bounded();
   private final Set<String> snapshot = new HashSet<>();
@@ -80,25 +84,22 @@ final class AgentRegistry {
       return new Agents.Silent(silentSince, why);
     }
     var type = ref.kind().type().wire();
+    var key = new Key(type, ref.key());
+    var plane = new Plane(type, planeID);
     var authorised = new ArrayList<Agent>();
-    int others = 0;
-    for (var entry : connections.entrySet()) {
-      var connection = entry.getValue();
-      if (!connection.plane.planeType().equals(type)) {
-        continue;
-      }
-      var since = connection.since.get(ref.key());
-      if (since != null) {
-        authorised.add(new Agent(entry.getKey(), since, connection.lastSeen));
-      } else if (connection.plane.planeID().equals(planeID)) {
-        others++;
-      }
+    for (var id : byKey.getOrDefault(key, Set.of())) {
+      var connection = requireNonNull(connections.get(id));
+      var since = requireNonNull(connection.since.get(key.key()));
+      authorised.add(new Agent(id, since, connection.lastSeen));
     }
+    int others = (int) byPlane.getOrDefault(plane, Set.of()).stream()
+        .filter(id -> !requireNonNull(connections.get(id)).since.containsKey(key.key()))
+        .count();
     return new Agents.Known(
         authorised,
         others,
-        Optional.ofNullable(lastDisconnected.get(new Key(type, ref.key()))),
-        Optional.ofNullable(rejections.get(new Plane(type, planeID))));
+        Optional.ofNullable(lastDisconnected.get(key)),
+        Optional.ofNullable(rejections.get(plane)));
   }
 
   /// The stream has ended; what was known stands still.
@@ -131,19 +132,29 @@ final class AgentRegistry {
     var connection = known != null && known.plane.equals(plane)
         ? known
         : new Connection(plane, event.lastSeen());
+    if (known != null && known != connection) {
+      forget(event.connectionID(), known);
+    }
     connections.put(event.connectionID(), connection);
+    byPlane.computeIfAbsent(plane, _ -> new HashSet<>()).add(event.connectionID());
     connection.lastSeen = event.lastSeen();
     var touched = new HashSet<>(connection.since.keySet());
     touched.addAll(event.authorized());
     for (var key : Set.copyOf(connection.since.keySet())) {
       if (!event.authorized().contains(key)) {
         connection.since.remove(key);
+        drop(byKey, new Key(event.planeType(), key), event.connectionID());
         lastDisconnected.put(new Key(event.planeType(), key), now);
       }
     }
     // A grant that comes after the connection happens now; in a snapshot nobody knows better than the connection's time.
     var granted = known == null ? event.connectedAt() : now;
-    event.authorized().forEach(key -> connection.since.putIfAbsent(key, granted));
+    for (var key : event.authorized()) {
+      connection.since.putIfAbsent(key, granted);
+      byKey
+          .computeIfAbsent(new Key(event.planeType(), key), _ -> new HashSet<>())
+          .add(event.connectionID());
+    }
     return told(plane, touched);
   }
 
@@ -152,9 +163,26 @@ final class AgentRegistry {
     if (connection == null) {
       return Change.NONE;
     }
+    forget(id, connection);
     var type = connection.plane.planeType();
     connection.since.keySet().forEach(key -> lastDisconnected.put(new Key(type, key), at));
     return told(connection.plane, connection.since.keySet());
+  }
+
+  /// Takes a connection out of the indexes.
+  private void forget(String id, Connection connection) {
+    drop(byPlane, connection.plane, id);
+    connection
+        .since
+        .keySet()
+        .forEach(key -> drop(byKey, new Key(connection.plane.planeType(), key), id));
+  }
+
+  private static <K> void drop(Map<K, Set<String>> index, K key, String id) {
+    index.computeIfPresent(key, (_, ids) -> {
+      ids.remove(id);
+      return ids.isEmpty() ? null : ids;
+    });
   }
 
   private Change rejected(GatewayEvent.Rejected event) {

@@ -181,19 +181,17 @@ public final class BuildplaneOperator implements AutoCloseable {
   }
 
   private void onAgents(AgentRegistry.Change change) {
-    hub.planes()
-        .filter(plane -> change.concerns(plane.ref(), plane.effectivePlaneID()))
-        .forEach(plane -> {
-          var ref = plane.ref();
-          wakeups.plane(ref);
-          if (!change.onlyHeartbeat()) {
-            if (registry.agents(ref, plane.effectivePlaneID()) instanceof Agents.Known known
-                && known.authorised().isEmpty()) {
-              sessions.end(ref);
-            }
-            wakeBound(ref);
-          }
-        });
+    hub.concerned(change).forEach(plane -> {
+      var ref = plane.ref();
+      wakeups.plane(ref);
+      if (!change.onlyHeartbeat()) {
+        if (registry.agents(ref, plane.effectivePlaneID()) instanceof Agents.Known known
+            && known.authorised().isEmpty()) {
+          sessions.end(ref);
+        }
+        wakeBound(ref);
+      }
+    });
   }
 
   private void wakeBound(PlaneRef ref) {

@@ -17,6 +17,7 @@ import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.IndexerResourceCache;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -34,6 +35,8 @@ import java.util.stream.Stream;
 final class Hub implements AutoCloseable {
   /// How long the first lists may take.
   static final Duration SYNC_TIMEOUT = Duration.ofSeconds(60);
+
+  private static final String BY_PLANE_ID = "planeID";
 
   private final KubernetesClient hubClient;
   private final Statuses statuses;
@@ -105,6 +108,7 @@ final class Hub implements AutoCloseable {
   }
 
   void planes(PlaneKind kind, IndexerResourceCache<Plane> cache) {
+    cache.addIndexer(BY_PLANE_ID, plane -> List.of(plane.effectivePlaneID()));
     planes.put(kind, cache);
   }
 
@@ -135,6 +139,37 @@ final class Hub implements AutoCloseable {
         .map(planes::get)
         .filter(cache -> cache != null)
         .flatMap(IndexerResourceCache::list);
+  }
+
+  /// The planes that a change of agents may matter to.
+  Stream<Plane> concerned(AgentRegistry.Change change) {
+    if (change.everything()) {
+      return planes();
+    }
+    var byID = change.planes().stream().flatMap(this::ofPlaneID);
+    var byKey = change.keysByType().entrySet().stream()
+        .flatMap(one -> one.getValue().stream().flatMap(key -> ofKey(one.getKey(), key)));
+    var found = new HashMap<PlaneRef, Plane>();
+    Stream.concat(byID, byKey).forEach(plane -> found.put(plane.ref(), plane));
+    return found.values().stream();
+  }
+
+  private Stream<Plane> ofPlaneID(AgentRegistry.Plane named) {
+    return caches(named.planeType())
+        .flatMap(cache -> cache.byIndex(BY_PLANE_ID, named.planeID()).stream());
+  }
+
+  /// @param key as [PlaneRef#key]
+  private Stream<Plane> ofKey(String planeType, String key) {
+    var slash = key.indexOf('/');
+    var id = new ResourceID(key.substring(slash + 1), slash <= 0 ? null : key.substring(0, slash));
+    return caches(planeType).flatMap(cache -> cache.get(id).stream());
+  }
+
+  private Stream<IndexerResourceCache<Plane>> caches(String planeType) {
+    return planes.entrySet().stream()
+        .filter(one -> one.getKey().type().wire().equals(planeType))
+        .map(Map.Entry::getValue);
   }
 
   /// The newest status of a plane, the operator's own last write included.

@@ -1,0 +1,180 @@
+package dev.buildplane.bench;
+
+import dev.buildplane.model.ClientCA;
+import dev.buildplane.model.ClusterBuildPlane;
+import dev.buildplane.model.PlaneSpec;
+import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+
+/// One target, and every way to it that is compared: each proxy a process of its own, all on loopback.
+final class PeerStage implements AutoCloseable {
+  private static final String PLANE = "bench";
+  private static final List<String> TARGET_JVM = List.of("-Xmx256m");
+  private static final List<String> HUB_JVM = List.of("-Xmx512m");
+
+  /// Netty's switch: without it BoringSSL serves whenever it is there.
+  private static final String JDK_TLS = "-Dio.netty.handler.ssl.noOpenSsl=true";
+
+  /// A way to the target.
+  ///
+  /// @param proxies the processes on it, front first
+  record Peer(String name, Endpoint endpoint, List<Usage> proxies) {}
+
+  /// Gateway and agent of one configuration.
+  ///
+  /// @param millisToConnected from the start of the agent's process to the first answer through the tunnel
+  record Tunnel(String label, Child gateway, Child agent, long millisToConnected) {}
+
+  private final Path folder;
+  private final PeersOptions options;
+  private final Certificates certificates;
+  private final Deque<AutoCloseable> started = new ArrayDeque<>();
+  private final List<Peer> peers = new ArrayList<>();
+  private final List<Tunnel> tunnels = new ArrayList<>();
+  private final Child target;
+  private final int hubPort;
+
+  PeerStage(Path folder, PeersOptions options) throws Exception {
+    this.folder = folder;
+    this.options = options;
+    this.certificates = Certificates.create(folder.resolve("pki"));
+    try {
+      this.target = add(Child.part("target", folder, TARGET_JVM, "target", certificates));
+      peers.add(new Peer("direct", plain(target.port("target"), false), List.of()));
+      startNginx();
+      var hub = add(Child.part(
+          "hub", folder, HUB_JVM, "hub", certificates, folder.resolve("hub").toString()));
+      this.hubPort = hub.port("api");
+      createPlane();
+      startTunnels();
+      addOthers();
+    } catch (Exception | Error failed) {
+      close();
+      throw failed;
+    }
+  }
+
+  List<Peer> peers() {
+    return peers;
+  }
+
+  List<Tunnel> tunnels() {
+    return tunnels;
+  }
+
+  Usage target() {
+    return new Usage("target", target.handle());
+  }
+
+  private <T extends AutoCloseable> T add(T part) {
+    started.push(part);
+    return part;
+  }
+
+  private Endpoint plain(int port, boolean http2) throws Exception {
+    return new Endpoint(
+        "127.0.0.1", port, "", http2, certificates.trust("server-ca"), Optional.empty());
+  }
+
+  private void startNginx() throws Exception {
+    var one = Nginx.start("nginx-rear", folder, certificates, target.port("target"));
+    add(one.process());
+    var rear = new Usage("rear", one.process().handle());
+    var single = List.of(new Usage("nginx", one.process().handle()));
+    peers.add(new Peer("nginx x1", plain(one.http1(), false), single));
+    var two = Nginx.start("nginx-front", folder, certificates, one.http1());
+    add(two.process());
+    peers.add(new Peer(
+        "nginx x2",
+        plain(two.http1(), false),
+        List.of(new Usage("front", two.process().handle()), rear)));
+    if (!options.quick) {
+      peers.add(new Peer("nginx x1, HTTP/2", plain(one.http2(), true), single));
+    }
+  }
+
+  private void createPlane() throws Exception {
+    try (var client = Part.client(certificates, hubPort)) {
+      var plane = new ClusterBuildPlane();
+      plane.setMetadata(new ObjectMetaBuilder().withName(PLANE).build());
+      plane.setSpec(
+          PlaneSpec.of(PLANE, ClientCA.ofValue(certificates.trust("agent-ca").pem())));
+      client.resource(plane).create();
+    }
+  }
+
+  private void startTunnels() throws Exception {
+    var boring = tunnel("tunnel", List.of());
+    addTunnel(boring, "tunnel", false);
+    if (!options.quick || options.http2) {
+      addTunnel(boring, "tunnel, HTTP/2", true);
+    }
+    if (!options.quick) {
+      addTunnel(tunnel("tunnel-jdk-tls", List.of(JDK_TLS)), "tunnel, JDK TLS", false);
+    }
+  }
+
+  private void addTunnel(Tunnel tunnel, String name, boolean http2) throws Exception {
+    peers.add(new Peer(
+        name,
+        tunnelEndpoint(tunnel.gateway(), http2),
+        List.of(
+            new Usage("gateway", tunnel.gateway().handle()),
+            new Usage("agent", tunnel.agent().handle()))));
+  }
+
+  private Endpoint tunnelEndpoint(Child gateway, boolean http2) throws Exception {
+    return AgentProcess.endpoint(certificates, "127.0.0.1", gateway.port("callers"), PLANE, http2);
+  }
+
+  private Tunnel tunnel(String label, List<String> jvm) throws Exception {
+    var gatewayJvm = new ArrayList<>(options.gatewayJvm());
+    gatewayJvm.addAll(jvm);
+    var gateway = add(Child.part(
+        label + "-gateway",
+        folder,
+        gatewayJvm,
+        "gateway",
+        certificates,
+        Integer.toString(hubPort)));
+    var agentJvm = new ArrayList<>(options.agentJvm());
+    agentJvm.addAll(jvm);
+    var begun = System.nanoTime();
+    var agent = add(AgentProcess.start(
+        label + "-agent",
+        folder,
+        certificates,
+        List.of(),
+        agentJvm,
+        "127.0.0.1:" + gateway.port("agents"),
+        PLANE,
+        "127.0.0.1:" + target.port("target"),
+        options.agentArguments));
+    try (var client = new LoadClient(tunnelEndpoint(gateway, false))) {
+      AgentProcess.awaitAnswer(client, agent);
+    }
+    var millis = (System.nanoTime() - begun) / 1_000_000;
+    var tunnel = new Tunnel(label, gateway, agent, millis);
+    tunnels.add(tunnel);
+    return tunnel;
+  }
+
+  /// Peers that the user runs.
+  private void addOthers() throws Exception {
+    for (var other : options.others()) {
+      peers.add(other);
+    }
+  }
+
+  @Override
+  public void close() throws Exception {
+    while (!started.isEmpty()) {
+      started.pop().close();
+    }
+  }
+}
