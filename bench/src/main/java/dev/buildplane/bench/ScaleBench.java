@@ -153,6 +153,7 @@ final class ScaleBench implements Callable<Integer> {
     return List.of(text.strip().split("\\s+"));
   }
 
+  @SuppressWarnings("AnnotateFormatMethod") // its annotation would be the only use of another dependency
   private void row(String what, String format, Object... values) {
     out.println("| " + what + " | " + format.formatted(values) + " |");
     out.flush();
