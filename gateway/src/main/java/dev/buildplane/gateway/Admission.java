@@ -102,10 +102,7 @@ final class Admission implements AsyncHandler {
       var text =
           "client certificate verification failed: certificate not valid for any CR with planeID '"
               + planeID + "'";
-      feed.rejected(
-          plane,
-          text,
-          head.peerCertificates().getFirst().getSubjectX500Principal().getName());
+      feed.rejected(plane, text, head.peerCertificates().getFirst());
       throw new HttpProblem(401, text);
     }
     return plane;

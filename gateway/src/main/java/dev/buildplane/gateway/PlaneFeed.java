@@ -2,6 +2,8 @@ package dev.buildplane.gateway;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.buildplane.pki.TrustBundle;
+import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -64,16 +66,18 @@ final class PlaneFeed {
         .toString());
   }
 
-  /// An agent that was turned away although resources with its planeID exist.
-  void rejected(PlaneKey plane, String reason, String subject) {
+  /// An agent that was turned away although resources with its planeID exist. Its certificate is told whole, so that a
+  /// reader can say which rule it breaks.
+  void rejected(PlaneKey plane, String reason, X509Certificate presented) {
     var now = clock.instant();
-    var line = event("REJECTED")
+    var event = event("REJECTED")
         .put("planeType", plane.type().wire())
         .put("planeID", plane.planeID())
         .put("at", now.toString())
         .put("reason", reason)
-        .put("subject", subject)
-        .toString();
+        .put("subject", presented.getSubjectX500Principal().getName());
+    event.putObject("certificate").put("pem", new TrustBundle(List.of(presented)).pem());
+    var line = event.toString();
     synchronized (rejections) {
       rejections.values().removeIf(old -> old.at().plus(REJECTION_LIFETIME).isBefore(now));
       var last = rejections.get(plane);
@@ -132,6 +136,9 @@ final class PlaneFeed {
         .put("protocol", "h2");
     var agent = event.putObject("agent");
     session.agent().forEach(agent::put);
+    event
+        .putObject("certificate")
+        .put("pem", new TrustBundle(List.of(session.chain().getFirst())).pem());
     return event.toString();
   }
 

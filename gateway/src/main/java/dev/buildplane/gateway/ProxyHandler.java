@@ -2,7 +2,9 @@ package dev.buildplane.gateway;
 
 import dev.buildplane.http.AsyncExchange;
 import dev.buildplane.http.AsyncHandler;
+import dev.buildplane.http.Headers;
 import dev.buildplane.http.HttpProblem;
+import dev.buildplane.http.ProblemFormat;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.Optional;
@@ -18,6 +20,8 @@ final class ProxyHandler implements AsyncHandler {
 
   /// Connections of a plane that a call is tried on. The second is tried only when the first has certainly done nothing with the request.
   private static final int MAX_TRIES = 2;
+
+  private static final String DISCOVERY = "as=APIGroupDiscoveryList";
 
   private final PlaneTrust trust;
   private final AgentSessions sessions;
@@ -174,6 +178,18 @@ final class ProxyHandler implements AsyncHandler {
 
   private static void refuse(AsyncExchange exchange, AuditLog.Call record, HttpProblem problem) {
     record.refused(problem.status(), problem.getMessage());
-    exchange.fail(problem);
+    if (problem.status() < 500 && asksForDiscovery(exchange)) {
+      var text = ProblemFormat.TEXT.render(problem.status(), problem.getMessage());
+      exchange.respond(
+          problem.status(), Headers.of("content-type", text.contentType()), text.body());
+    } else {
+      exchange.fail(problem);
+    }
+  }
+
+  /// The discovery that precedes most of what `kubectl` does shows the text of a 4xx only when it is plain text; of a
+  /// `Status` it makes "unknown".
+  private static boolean asksForDiscovery(AsyncExchange exchange) {
+    return exchange.head().headers().first("accept").orElse("").contains(DISCOVERY);
   }
 }

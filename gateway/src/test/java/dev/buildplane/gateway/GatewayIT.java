@@ -339,6 +339,33 @@ class GatewayIT {
   }
 
   @Test
+  void aRefusalOfDiscoveryIsPlainTextBecauseKubectlShowsNothingElse() throws Exception {
+    hub.plane("discovered", null, agentsCA());
+    var nobody = hub.ca.issueClient("nobody", List.of(), TestHub.YEAR);
+    try (var powerless = hub.caller(HttpClient.Version.HTTP_2, nobody);
+        var operator = hub.caller(HttpClient.Version.HTTP_2)) {
+      var forbidden = discover(powerless, proxied("discovered", "discovered", "/apis"));
+      assertThat(forbidden.statusCode()).isEqualTo(403);
+      assertThat(forbidden.headers().firstValue("content-type").orElseThrow())
+          .startsWith("text/plain");
+      assertThat(forbidden.body()).contains("user 'nobody' may not get clusterbuildplanes/proxy");
+      var deserted = discover(operator, proxied("discovered", "discovered", "/apis"));
+      assertThat(deserted.statusCode()).isEqualTo(503);
+      assertThat(deserted.headers().firstValue("retry-after")).isPresent();
+    }
+  }
+
+  private static HttpResponse<String> discover(HttpClient client, URI uri) throws Exception {
+    return client.send(
+        HttpRequest.newBuilder(uri)
+            .header(
+                "accept",
+                "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json")
+            .build(),
+        BodyHandlers.ofString());
+  }
+
+  @Test
   void callersMustBeKnownAndAllowed() throws Exception {
     hub.plane("allowed", null, agentsCA());
     var nobody = hub.ca.issueClient("nobody", List.of(), TestHub.YEAR);
@@ -391,7 +418,8 @@ class GatewayIT {
           BodyHandlers.ofInputStream());
       var lines = new BufferedReader(new InputStreamReader(response.body(), UTF_8));
       assertThat(until(lines, "CONNECTION", "events"))
-          .contains("\"authorized\":[\"/events\"]", "\"protocol\":\"h2\"", "\"version\":\"9.9\"");
+          .contains("\"authorized\":[\"/events\"]", "\"protocol\":\"h2\"", "\"version\":\"9.9\"")
+          .contains("\"certificate\":{\"pem\":\"-----BEGIN CERTIFICATE-----");
       assertThat(until(lines, "SYNCED", "")).contains("replica");
 
       var after = hub.agent("events");
@@ -402,7 +430,10 @@ class GatewayIT {
           "?planeType=buildplane&planeID=events",
           CertificateAuthority.create("other", TestHub.YEAR)
               .issueClient("intruder", List.of(), TestHub.YEAR));
-      assertThat(until(lines, "REJECTED", "events")).contains("intruder", "certificate not valid");
+      assertThat(until(lines, "REJECTED", "events"))
+          .contains("intruder", "certificate not valid")
+          .contains("\"certificate\":{\"pem\":\"-----BEGIN CERTIFICATE-----")
+          .doesNotContain("PRIVATE KEY");
       assertThat(before.isGone()).isFalse();
       lines.close();
     }
