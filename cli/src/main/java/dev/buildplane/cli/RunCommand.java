@@ -12,13 +12,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /// `buildplane run`.
 @Command(
@@ -65,41 +62,19 @@ final class RunCommand {
         Instant.parse(started), completed.isEmpty() ? Instant.now() : Instant.parse(completed)));
   }
 
-  /// `-n`, as kubectl has it.
-  static final class NamespaceOption {
-    @Option(
-        names = {"-n", "--namespace"},
-        paramLabel = "NAMESPACE",
-        defaultValue = "default",
-        description = "Namespace of the run (default: ${DEFAULT-VALUE})")
-    String namespace = "default";
-  }
-
   /// `buildplane run list`.
   @Command(name = "list", aliases = "ls", description = "Lists runs, the newest first.")
-  static final class ListRuns implements Callable<Integer> {
-    @Spec
-    CommandSpec spec = CommandSpec.create();
-
-    @Mixin
-    Hub hub = new Hub();
-
+  static final class ListRuns extends HubCommand {
     @Mixin
     NamespaceOption namespace = new NamespaceOption();
-
-    @Mixin
-    HelpOption help = new HelpOption();
 
     @Option(
         names = {"-A", "--all-namespaces"},
         description = "Runs of all namespaces")
     boolean all;
 
-    @Option(
-        names = {"-o", "--output"},
-        defaultValue = "table",
-        description = "One of: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE})")
-    OutputFormat output = OutputFormat.TABLE;
+    @Mixin
+    OutputOption output = new OutputOption();
 
     @Override
     public Integer call() {
@@ -116,41 +91,28 @@ final class RunCommand {
                 .reversed())
             .toList();
       }
-      if (runs.isEmpty() && output == OutputFormat.TABLE) {
-        spec.commandLine()
-            .getErr()
+      if (runs.isEmpty() && output.format == OutputFormat.TABLE) {
+        err()
             .println("No runs%s. Start one with: buildplane run start WORKFLOW"
                 .formatted(all ? "" : " in namespace " + namespace.namespace));
         return ExitCode.OK.code();
       }
-      Resources.print(spec.commandLine().getOut(), output, runs, NARROW, WIDE);
+      Resources.print(out(), output.format, runs, NARROW, WIDE);
       return ExitCode.OK.code();
     }
   }
 
   /// `buildplane run get`.
   @Command(name = "get", description = "Shows one run, its steps and its conditions.")
-  static final class GetRun implements Callable<Integer> {
-    @Spec
-    CommandSpec spec = CommandSpec.create();
-
-    @Mixin
-    Hub hub = new Hub();
-
+  static final class GetRun extends HubCommand {
     @Mixin
     NamespaceOption namespace = new NamespaceOption();
-
-    @Mixin
-    HelpOption help = new HelpOption();
 
     @Parameters(paramLabel = "NAME", description = "Name of the run")
     String name = "";
 
-    @Option(
-        names = {"-o", "--output"},
-        defaultValue = "table",
-        description = "One of: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE})")
-    OutputFormat output = OutputFormat.TABLE;
+    @Mixin
+    OutputOption output = new OutputOption();
 
     @Override
     public Integer call() {
@@ -158,9 +120,9 @@ final class RunCommand {
       try (var client = hub.connect()) {
         run = find(client, namespace.namespace, name);
       }
-      var out = spec.commandLine().getOut();
-      Resources.print(out, output, List.of(run), NARROW, WIDE);
-      if (output == OutputFormat.TABLE || output == OutputFormat.WIDE) {
+      var out = out();
+      Resources.print(out, output.format, List.of(run), NARROW, WIDE);
+      if (output.format == OutputFormat.TABLE || output.format == OutputFormat.WIDE) {
         out.println();
         Resources.grid(out, taskRows(run), "   ");
         out.println();
@@ -178,18 +140,9 @@ final class RunCommand {
         "",
         "Parameters are YAML values at dotted paths: -p repo.url=https://example.org/a.git -p replicas=2"
       })
-  static final class StartRun implements Callable<Integer> {
-    @Spec
-    CommandSpec spec = CommandSpec.create();
-
-    @Mixin
-    Hub hub = new Hub();
-
+  static final class StartRun extends HubCommand {
     @Mixin
     NamespaceOption namespace = new NamespaceOption();
-
-    @Mixin
-    HelpOption help = new HelpOption();
 
     @Parameters(
         paramLabel = "WORKFLOW",
@@ -221,10 +174,9 @@ final class RunCommand {
             .resource(Resources.JSON.convertValue(run(), GenericKubernetesResource.class))
             .create();
         var runName = created.getMetadata().getName();
-        spec.commandLine().getOut().println("workflowrun.openchoreo.dev/" + runName + " created");
+        out().println("workflowrun.openchoreo.dev/" + runName + " created");
         return follow
-            ? new FollowedRun(spec.commandLine().getOut(), spec.commandLine().getErr(), "")
-                .follow(hub, client, namespace.namespace, runName)
+            ? new FollowedRun(out(), err(), "").follow(hub, client, namespace.namespace, runName)
             : ExitCode.OK.code();
       }
     }
@@ -265,18 +217,9 @@ final class RunCommand {
 
   /// `buildplane run logs`.
   @Command(name = "logs", description = "Prints the logs of a run's steps, through the tunnel.")
-  static final class Logs implements Callable<Integer> {
-    @Spec
-    CommandSpec spec = CommandSpec.create();
-
-    @Mixin
-    Hub hub = new Hub();
-
+  static final class Logs extends HubCommand {
     @Mixin
     NamespaceOption namespace = new NamespaceOption();
-
-    @Mixin
-    HelpOption help = new HelpOption();
 
     @Parameters(paramLabel = "NAME", description = "Name of the run")
     String name = "";
@@ -295,8 +238,8 @@ final class RunCommand {
 
     @Override
     public Integer call() throws InterruptedException, IOException {
-      var out = spec.commandLine().getOut();
-      var followed = new FollowedRun(out, spec.commandLine().getErr(), task);
+      var out = out();
+      var followed = new FollowedRun(out, err(), task);
       try (var client = hub.connect()) {
         var run = find(client, namespace.namespace, name);
         if (follow) {
@@ -306,8 +249,7 @@ final class RunCommand {
           follower.printLogs(run);
         }
         if (run.at("/status/runReference/name").asText("").isEmpty()) {
-          spec.commandLine()
-              .getErr()
+          err()
               .println("No step has started: "
                   + Resources.conditionField(
                       run, "WorkflowCompleted", "message", "the run has no status yet"));

@@ -109,43 +109,15 @@ final class ServeCommand {
     @Mixin
     DataDirectoryOption dataDirectory = new DataDirectoryOption();
 
-    @Option(
-        names = "--api-port",
-        paramLabel = "PORT",
-        defaultValue = "7443",
-        description = "Port of the API server (default: ${DEFAULT-VALUE})")
-    int apiPort;
-
-    @Option(
-        names = "--agent-port",
-        paramLabel = "PORT",
-        defaultValue = "8443",
-        description = "Port of the gateway for agents (default: ${DEFAULT-VALUE})")
-    int agentPort;
-
-    @Option(
-        names = "--gateway-port",
-        paramLabel = "PORT",
-        defaultValue = "8444",
-        description = "Port of the gateway for callers (default: ${DEFAULT-VALUE})")
-    int gatewayPort;
-
-    @Option(
-        names = "--health-port",
-        paramLabel = "PORT",
-        defaultValue = "8080",
-        description = "Port of health checks and metrics (default: ${DEFAULT-VALUE})")
-    int healthPort;
+    @Mixin
+    ControlPlanePorts ports = new ControlPlanePorts();
 
     @Override
     AutoCloseable start() throws Exception {
       var data = dataDirectory.resolve();
       data.create();
-      Supervisor.requireFree(apiPort, "--api-port");
-      Supervisor.requireFree(agentPort, "--agent-port");
-      Supervisor.requireFree(gatewayPort, "--gateway-port");
-      Supervisor.requireFree(healthPort, "--health-port");
-      return ControlPlaneRole.start(data, apiPort, agentPort, gatewayPort, healthPort);
+      ports.requireFree();
+      return ControlPlaneRole.start(data, ports.api, ports.agent, ports.gateway, ports.health);
     }
   }
 
@@ -164,19 +136,15 @@ final class ServeCommand {
         description = "Where the agent dials the gateway (default: ${DEFAULT-VALUE})")
     String serverUrl = "";
 
-    @Option(
-        names = "--build-plane-api-port",
-        paramLabel = "PORT",
-        defaultValue = "7444",
-        description = "Port of the API server (default: ${DEFAULT-VALUE})")
-    int apiPort;
+    @Mixin
+    BuildPlanePort port = new BuildPlanePort();
 
     @Override
     AutoCloseable start() throws Exception {
       var data = dataDirectory.resolve();
       data.create();
-      Supervisor.requireFree(apiPort, "--build-plane-api-port");
-      return BuildPlaneRole.start(data, serverUrl, apiPort);
+      port.requireFree();
+      return BuildPlaneRole.start(data, serverUrl, port.api);
     }
   }
 

@@ -55,13 +55,18 @@ final class Supervisor implements AutoCloseable {
     data.create();
     lock();
     endRemains();
-    requireFree(ports);
+    ports.requireFree();
     new StandalonePki(data.pki()).ensure();
     // Both at once: the agent dials until the gateway is there. So its port must be known first.
-    var agentPort = ports.agent == 0 ? freePort() : ports.agent;
+    var agentPort = ports.controlPlane.agent == 0 ? freePort() : ports.controlPlane.agent;
     var controlProcess = launch(
-        Role.CONTROL_PLANE, controlPlaneOptions(ports.api, agentPort, ports.gateway, ports.health));
-    var buildProcess = launch(Role.BUILD_PLANE, buildPlaneOptions(agentPort, ports.buildPlaneApi));
+        Role.CONTROL_PLANE,
+        controlPlaneOptions(
+            ports.controlPlane.api,
+            agentPort,
+            ports.controlPlane.gateway,
+            ports.controlPlane.health));
+    var buildProcess = launch(Role.BUILD_PLANE, buildPlaneOptions(agentPort, ports.buildPlane.api));
     var control = awaitReady(Role.CONTROL_PLANE, controlProcess);
     var build = awaitReady(Role.BUILD_PLANE, buildProcess);
     var started = new Installation(
@@ -164,14 +169,6 @@ final class Supervisor implements AutoCloseable {
         awaitOrKill(remaining, deadline);
       });
     }
-  }
-
-  private static void requireFree(Ports ports) {
-    requireFree(ports.api, "--api-port");
-    requireFree(ports.agent, "--agent-port");
-    requireFree(ports.gateway, "--gateway-port");
-    requireFree(ports.health, "--health-port");
-    requireFree(ports.buildPlaneApi, "--build-plane-api-port");
   }
 
   static void requireFree(int port, String option) {

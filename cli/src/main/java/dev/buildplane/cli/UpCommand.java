@@ -111,11 +111,11 @@ final class UpCommand implements Callable<Integer> {
     command.addAll(JavaCommand.command());
     command.add("up");
     command.add("--data-dir=" + data.root());
-    command.add("--api-port=" + ports.api);
-    command.add("--agent-port=" + ports.agent);
-    command.add("--gateway-port=" + ports.gateway);
-    command.add("--health-port=" + ports.health);
-    command.add("--build-plane-api-port=" + ports.buildPlaneApi);
+    command.add("--api-port=" + ports.controlPlane.api);
+    command.add("--agent-port=" + ports.controlPlane.agent);
+    command.add("--gateway-port=" + ports.controlPlane.gateway);
+    command.add("--health-port=" + ports.controlPlane.health);
+    command.add("--build-plane-api-port=" + ports.buildPlane.api);
     return command;
   }
 
