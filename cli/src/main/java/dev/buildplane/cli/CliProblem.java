@@ -1,5 +1,7 @@
 package dev.buildplane.cli;
 
+import java.util.Objects;
+
 /// What a command tells its user instead of doing it: what was expected, what was found, what to do. Printed without a
 /// stack.
 final class CliProblem extends RuntimeException {
@@ -19,6 +21,11 @@ final class CliProblem extends RuntimeException {
   CliProblem(String message, Throwable cause) {
     super(message, cause);
     this.exitCode = ExitCode.FAILED;
+  }
+
+  @Override
+  public String getMessage() {
+    return Objects.requireNonNull(super.getMessage());
   }
 
   ExitCode exitCode() {

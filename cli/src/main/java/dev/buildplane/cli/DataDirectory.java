@@ -34,7 +34,8 @@ record DataDirectory(Path root) {
     }
   }
 
-  private static void restrict(Path folder) throws IOException {
+  /// Makes a folder its owner's alone, where the file system can.
+  static void restrict(Path folder) throws IOException {
     if (folder.getFileSystem().supportedFileAttributeViews().contains("posix")) {
       Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
     }

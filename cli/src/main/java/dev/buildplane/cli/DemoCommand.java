@@ -2,6 +2,8 @@ package dev.buildplane.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.buildplane.model.PlaneKind;
+import dev.buildplane.model.PlaneRef;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
@@ -92,7 +94,7 @@ final class DemoCommand implements Callable<Integer> {
           "clusterbuildplane/shared-buildplane is Ready: "
               + plane.at("/status/agentConnection/message").asText());
       try (var planeClient = hub.connectPlane(
-          new PlanePin("ClusterBuildPlane", "", "shared-buildplane", "shared-builder"))) {
+          new PlaneRef(PlaneKind.CLUSTER_BUILD, null, "shared-buildplane"), "shared-builder")) {
         apply(planeClient, samples.resolve("build-templates.yaml"));
       }
       say(
@@ -156,7 +158,7 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   private JsonNode awaitReady(KubernetesClient client) {
-    var kind = PlaneCommand.kinds().getFirst();
+    var kind = Resources.Kind.of(PlaneKind.CLUSTER_BUILD);
     var plane = Resources.all(client, kind).withName("shared-buildplane");
     try {
       return Resources.json(plane.waitUntilCondition(

@@ -1,6 +1,10 @@
 package dev.buildplane.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.buildplane.model.PlaneKind;
+import dev.buildplane.model.PlaneRef;
+import dev.buildplane.model.PlaneScope;
+import dev.buildplane.model.PlaneType;
 import java.util.Optional;
 
 /// The plane a run was placed on, as `status.buildPlane` of the run records it.
@@ -20,10 +24,11 @@ record PlanePin(String kind, String namespace, String name, String planeId) {
         pinned.path("planeID").asText(name)));
   }
 
-  /// Reference: gateway-agent, section 4.
-  String proxyPath() {
-    return "/api/proxy/buildplane/" + planeId + "/" + (namespace.isEmpty() ? "_cluster" : namespace)
-        + "/" + name + "/k8s/";
+  /// The plane it names; a kind of a later version counts as a build plane of the same scope.
+  PlaneRef plane() {
+    var scope = namespace.isEmpty() ? PlaneScope.CLUSTER : PlaneScope.NAMESPACED;
+    return new PlaneRef(
+        PlaneKind.of(PlaneType.BUILD, scope), namespace.isEmpty() ? null : namespace, name);
   }
 
   @Override

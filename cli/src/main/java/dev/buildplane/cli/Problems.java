@@ -22,7 +22,7 @@ final class Problems {
     };
   }
 
-  private static CliProblem explain(KubernetesClientException refused) {
+  static CliProblem explain(KubernetesClientException refused) {
     if (refused.getCode() == 404) {
       return new CliProblem(message(refused), ExitCode.NOT_FOUND);
     }
@@ -47,6 +47,17 @@ final class Problems {
       }
     }
     return new CliProblem(String.valueOf(refused.getMessage()));
+  }
+
+  /// The innermost cause, in few words.
+  static String root(Throwable thrown) {
+    var cause = thrown;
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    return cause instanceof ConnectException
+        ? "nobody is listening"
+        : java.util.Objects.requireNonNullElse(cause.getMessage(), cause.toString());
   }
 
   private static String message(KubernetesClientException refused) {

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
+import dev.buildplane.model.PlaneKind;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -30,6 +31,10 @@ final class Resources {
 
   /// A kind of `openchoreo.dev/v1alpha1`.
   record Kind(String kind, String plural, boolean namespaced) {
+    static Kind of(PlaneKind kind) {
+      return new Kind(kind.kind(), kind.plural(), !kind.clusterScoped());
+    }
+
     ResourceDefinitionContext context() {
       return new ResourceDefinitionContext.Builder()
           .withGroup("openchoreo.dev")
@@ -82,8 +87,8 @@ final class Resources {
       List<Column> narrow,
       List<Column> wide) {
     switch (format) {
-      case JSON -> out.println(text(JSON, listOrOne(items), true));
-      case YAML -> out.print(text(YAML, listOrOne(items), false));
+      case JSON -> out.println(jsonText(listOrOne(items)));
+      case YAML -> out.print(yamlText(listOrOne(items)));
       case NAME -> items.forEach(item -> out.println(typedName(item)));
       case TABLE -> table(out, items, narrow);
       case WIDE -> {
@@ -180,6 +185,14 @@ final class Resources {
     ObjectNode list = JSON.createObjectNode().put("apiVersion", "v1").put("kind", "List");
     list.putArray("items").addAll(items);
     return list;
+  }
+
+  static String jsonText(JsonNode node) {
+    return text(JSON, node, true);
+  }
+
+  static String yamlText(JsonNode node) {
+    return text(YAML, node, false);
   }
 
   private static String text(ObjectMapper mapper, JsonNode node, boolean pretty) {

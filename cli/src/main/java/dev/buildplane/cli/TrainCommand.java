@@ -1,5 +1,6 @@
 package dev.buildplane.cli;
 
+import dev.buildplane.model.PlaneKind;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
@@ -66,7 +67,7 @@ final class TrainCommand implements Callable<Integer> {
     var hub = new Hub();
     hub.dataDirectory.folder = data.root();
     try (var client = hub.connect()) {
-      var plane = PlaneCommand.kinds().getFirst();
+      var plane = Resources.Kind.of(PlaneKind.CLUSTER_BUILD);
       Resources.all(client, plane)
           .withName("default")
           .waitUntilCondition(
