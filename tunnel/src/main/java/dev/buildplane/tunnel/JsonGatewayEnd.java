@@ -3,6 +3,7 @@ package dev.buildplane.tunnel;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
@@ -185,6 +186,11 @@ final class JsonGatewayEnd extends JsonConnection<JsonAnswer> implements Gateway
   @Override
   boolean pings() {
     return true;
+  }
+
+  @Override
+  public boolean runsOn(EventLoop loop) {
+    return channel().eventLoop() == loop;
   }
 
   @Override
