@@ -40,6 +40,9 @@ abstract class JsonConnection<M> extends ChannelInboundHandlerAdapter
   /// Messages up to this size are decoded where they arrive.
   static final int DECODE_INLINE_BYTES = 128 << 10;
 
+  /// How much of a message that cannot be kept is searched for its id, which v0.17 writes first.
+  static final int BEGINNING_BYTES = 4 << 10;
+
   /// Messages that may wait for the socket; a peer that lets more pile up does not read.
   static final int MAX_WAITING_MESSAGES = 16 * 1024;
 
@@ -214,13 +217,16 @@ abstract class JsonConnection<M> extends ChannelInboundHandlerAdapter
       share.take(bytes);
       message.write(part);
     } else {
-      skip();
+      skip(part);
     }
   }
 
   /// Memory is short: what is left of the message is not kept, and whoever waits for it is told at once.
-  private void skip() {
+  private void skip(ByteBuf part) {
     skipping = true;
+    if (message.size() < BEGINNING_BYTES) {
+      message.write(part.readSlice(Math.min(BEGINNING_BYTES, part.readableBytes())));
+    }
     var beginning = new ByteArrayInputStream(message.head());
     message = new Chunks();
     share.giveBack((int) share.heldBytes());
