@@ -5,6 +5,7 @@ import static java.util.concurrent.TimeUnit.MILLISECONDS;
 import dev.buildplane.tunnel.AgentTunnel;
 import dev.buildplane.tunnel.CloseReason;
 import dev.buildplane.tunnel.Session;
+import dev.buildplane.tunnel.TunnelProtocol;
 import io.netty.channel.EventLoop;
 import java.util.HashMap;
 import java.util.Map;
@@ -134,6 +135,10 @@ final class AgentLink {
     tunnels.put(id, tunnel);
     problem = null;
     LOG.info("connected to the gateway at {}", tunnel.remoteAddress());
+    if (tunnel.protocol() == TunnelProtocol.JSON) {
+      LOG.warn(
+          "the gateway speaks the JSON protocol of v0.17: watches, followed logs and exec are not carried, bodies are bounded");
+    }
     handle(new Session.Event.Opened(id));
     tunnel
         .draining()

@@ -1,5 +1,6 @@
 package dev.buildplane.agent;
 
+import dev.buildplane.tunnel.StatusAnswer;
 import dev.buildplane.tunnel.StreamAbort;
 import dev.buildplane.tunnel.StreamEnd;
 import io.netty.buffer.ByteBuf;

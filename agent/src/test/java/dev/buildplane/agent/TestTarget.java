@@ -91,7 +91,13 @@ final class TestTarget implements AutoCloseable {
       seen.add(new Seen(
           request.method().name(), request.uri(), headers, request.content().toString(UTF_8)));
       var path = request.uri();
+      var body = new byte[request.content().readableBytes()];
+      request.content().readBytes(body);
       request.release();
+      if (path.startsWith("/bytes/")) {
+        answer(ctx, 200, new byte[Integer.parseInt(path.substring(7))]);
+        return;
+      }
       switch (path) {
         case "/watch" -> {
           var head = new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.OK);
@@ -108,16 +114,26 @@ final class TestTarget implements AutoCloseable {
           ctx.pipeline().remove(HttpServerCodec.class);
         }
         case "/hangup" -> ctx.close();
+        case "/break" -> {
+          var head = new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.OK);
+          head.headers().set("content-length", 100);
+          ctx.write(head);
+          ctx.writeAndFlush(new DefaultHttpContent(Unpooled.copiedBuffer("part", UTF_8)))
+              .addListener(io.netty.channel.ChannelFutureListener.CLOSE);
+        }
+        case "/echo" -> answer(ctx, 201, body);
         case "/redirect" -> answer(ctx, 302, "elsewhere");
         default -> answer(ctx, 200, "hello");
       }
     }
 
     private void answer(ChannelHandlerContext ctx, int status, String text) {
+      answer(ctx, status, text.getBytes(UTF_8));
+    }
+
+    private void answer(ChannelHandlerContext ctx, int status, byte[] body) {
       var response = new DefaultFullHttpResponse(
-          HttpVersion.HTTP_1_1,
-          HttpResponseStatus.valueOf(status),
-          Unpooled.copiedBuffer(text, UTF_8));
+          HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status), Unpooled.wrappedBuffer(body));
       response.headers().set("content-length", response.content().readableBytes());
       if (status == 302) {
         response.headers().set("location", "http://169.254.169.254/");

@@ -21,7 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// `GET /ws`: decides whether an agent may connect, with the checks, their order, the statuses and the texts of v0.17
-/// (reference: gateway-agent, section 2), then turns the connection into a tunnel.
+/// (reference: gateway-agent, section 2), then turns the connection into a tunnel: HTTP/2 for agents that offer its sub-protocol, v0.17's JSON
+/// messages for those that do not.
 final class Admission implements AsyncHandler {
   private static final Logger log = LoggerFactory.getLogger(Admission.class);
 
@@ -117,25 +118,25 @@ final class Admission implements AsyncHandler {
       if (!request.upgradeRequested() || !request.headerHasToken("upgrade", "websocket")) {
         throw new HttpProblem(400, "expected a WebSocket handshake");
       }
-      if (!WebSocketUpgrade.offered(request.headers()).contains(WebSocketHandshake.H2_PROTOCOL)) {
-        throw new HttpProblem(
-            400,
-            "expected the WebSocket sub-protocol " + WebSocketHandshake.H2_PROTOCOL
-                + "; the JSON protocol of older agents is not spoken by this gateway yet: update the agent");
-      }
-      var answer = WebSocketUpgrade.answer(request.headers(), WebSocketHandshake.H2_PROTOCOL);
-      exchange.takeOver(answer, channel -> connect(channel, request, plane));
+      // An agent of v0.17 offers no sub-protocol, and one that offers only others gets none.
+      boolean streams =
+          WebSocketUpgrade.offered(request.headers()).contains(WebSocketHandshake.H2_PROTOCOL);
+      var answer =
+          WebSocketUpgrade.answer(request.headers(), streams ? WebSocketHandshake.H2_PROTOCOL : "");
+      exchange.takeOver(answer, channel -> connect(channel, request, plane, streams));
     } catch (HttpProblem problem) {
       metrics.agentRejected(problem.status());
       exchange.fail(problem);
     }
   }
 
-  private void connect(Channel channel, RequestHead request, PlaneKey plane) {
+  private void connect(Channel channel, RequestHead request, PlaneKey plane, boolean streams) {
     var handshake = new DefaultHttpHeaders();
     request.headers().fields().forEach(field -> handshake.add(field.name(), field.value()));
     channel.config().setAutoRead(true);
-    var tunnel = GatewayTunnel.install(channel, handshake, List.of(), tunnels);
+    var tunnel = streams
+        ? GatewayTunnel.install(channel, handshake, List.of(), tunnels)
+        : GatewayTunnel.installJson(channel, handshake, List.of(), tunnels);
     tunnel.up().thenAccept(_ -> {
       metrics.agentConnected();
       sessions.connected(new AgentSession(

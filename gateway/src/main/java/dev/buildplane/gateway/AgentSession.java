@@ -2,6 +2,7 @@ package dev.buildplane.gateway;
 
 import dev.buildplane.model.PlaneRef;
 import dev.buildplane.tunnel.GatewayTunnel;
+import dev.buildplane.tunnel.TunnelProtocol;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.List;
@@ -78,6 +79,11 @@ final class AgentSession {
 
   boolean takesCallsFor(PlaneRef ref) {
     return authorized.contains(ref) && tunnel.isUp() && !tunnel.isDraining();
+  }
+
+  /// Whether it carries watches, followed logs, upgrades and bodies of any size.
+  boolean streams() {
+    return tunnel.protocol() == TunnelProtocol.H2;
   }
 
   /// Keys of what it may serve, sorted.

@@ -167,17 +167,22 @@ final class AgentSessions {
                 + "' trusts this agent any more"));
   }
 
-  /// The next connection in turn that may take a call for `ref`, other than those already tried. Where its agent has another one on `loop`,
-  /// the caller's own, that one is taken instead: nothing then passes between threads.
+  /// The next connection in turn that may take a call for `ref`, other than those already tried; one that does not stream only where no other
+  /// is left. Where its agent has another one on `loop`, the caller's own, that one is taken instead: nothing then passes between threads.
   Optional<AgentSession> pick(PlaneRef ref, PlaneKey plane, Set<UUID> tried, EventLoop loop) {
     var able = new ArrayList<AgentSession>(2);
+    boolean streaming = false;
     for (var session : of(plane)) {
       if (session.takesCallsFor(ref) && !tried.contains(session.id())) {
         able.add(session);
+        streaming |= session.streams();
       }
     }
     if (able.isEmpty()) {
       return Optional.empty();
+    }
+    if (streaming) {
+      able.removeIf(session -> !session.streams());
     }
     long turn = turns.computeIfAbsent(ref, _ -> new AtomicLong()).getAndIncrement();
     var next = able.get((int) Math.floorMod(turn, (long) able.size()));

@@ -26,16 +26,20 @@ final class GatewayMetrics {
 
   /// Prometheus text, version 0.0.4.
   String render(Iterable<AgentSession> sessions) {
-    var perType = new TreeMap<String, Integer>();
+    var perKind = new TreeMap<String, Integer>();
     int streams = 0;
     for (var session : sessions) {
-      perType.merge(session.plane().type().wire(), 1, Integer::sum);
+      perKind.merge(
+          "plane_type=\"" + session.plane().type().wire() + "\",protocol=\""
+              + session.tunnel().protocol().wire() + "\"",
+          1,
+          Integer::sum);
       streams += session.tunnel().activeStreams();
     }
     var out = new StringBuilder();
     head(out, "buildplane_gateway_agents", "gauge", "Agents connected now.");
-    perType.forEach((type, count) ->
-        line(out, "buildplane_gateway_agents{plane_type=\"" + type + "\"}", count));
+    perKind.forEach(
+        (labels, count) -> line(out, "buildplane_gateway_agents{" + labels + "}", count));
     head(out, "buildplane_gateway_streams", "gauge", "Tunnel streams open now.");
     line(out, "buildplane_gateway_streams", streams);
     head(

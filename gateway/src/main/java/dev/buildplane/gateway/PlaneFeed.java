@@ -133,7 +133,7 @@ final class PlaneFeed {
     event
         .put("connectedAt", session.connectedAt().toString())
         .put("lastSeen", session.tunnel().lastSeen().toString())
-        .put("protocol", "h2");
+        .put("protocol", session.tunnel().protocol().wire());
     var agent = event.putObject("agent");
     session.agent().forEach(agent::put);
     event

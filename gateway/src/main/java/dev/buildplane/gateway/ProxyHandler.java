@@ -149,6 +149,10 @@ final class ProxyHandler implements AsyncHandler {
     }
     tried.add(session.id());
     record.connection(session.id());
+    if (!session.streams() && StreamingCall.is(exchange.head(), target)) {
+      refuse(exchange, record, StreamingCall.notCarried(target));
+      return;
+    }
     boolean repeatable = tried.size() < MAX_TRIES;
     new ProxyCall(exchange, session, target, record, answerDeadline)
         .begin(

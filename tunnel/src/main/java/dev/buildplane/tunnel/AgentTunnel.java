@@ -1,6 +1,6 @@
 package dev.buildplane.tunnel;
 
-/// The agent's end of a tunnel, made by [TunnelDialer]: the HTTP/2 server. Each incoming stream is a channel on the tunnel's event
+/// The agent's end of a tunnel, made by [TunnelDialer]: the HTTP/2 server, or the v0.17 JSON protocol's answering side. Each incoming stream is a channel on the tunnel's event
 /// loop with the dialer's handler on it.
 ///
 /// The stream channel speaks Netty's HTTP/1.1 objects, mirrored from [GatewayTunnel]:

@@ -8,7 +8,7 @@ import io.netty.util.concurrent.Future;
 import java.util.List;
 import java.util.Map;
 
-/// The gateway's end of a tunnel: the HTTP/2 client, which opens streams.
+/// The gateway's end of a tunnel, which opens streams: the HTTP/2 client, or [#installJson].
 ///
 /// **What a stream looks like.** The stream channel speaks Netty's HTTP/1.1 objects, so that it can be
 /// bridged to an `HttpServerCodec` without translation:
@@ -47,6 +47,17 @@ public interface GatewayTunnel extends Tunnel {
       List<ChannelHandler> replaced,
       TunnelSettings settings) {
     return Http2Tunnel.installGatewayEnd(channel, handshake, replaced, settings);
+  }
+
+  /// As [#install], for an agent that offered no sub-protocol: the JSON messages of OpenChoreo v0.17. Its streams look the same, within
+  /// [JsonSettings]: a request's body is gathered before it is sent (413 beyond the bound), upgrades and trailers are not carried, and what
+  /// the agent could not do is answered with a Kubernetes `Status` holding its message.
+  static GatewayTunnel installJson(
+      Channel channel,
+      HttpHeaders handshake,
+      List<ChannelHandler> replaced,
+      TunnelSettings settings) {
+    return JsonGatewayEnd.install(channel, handshake, replaced, settings);
   }
 
   /// Opens a stream. The future fails with a [TunnelException] (codes `CONNECTION_LOST`, `DRAINING`, `TOO_MANY_STREAMS`,

@@ -86,6 +86,19 @@ final class HeaderMapping {
     return names;
   }
 
+  /// Copies what is not connection-specific, within HTTP/1.1.
+  static void endToEnd(HttpHeaders from, HttpHeaders to) {
+    Set<AsciiString> nominated = nominated(from);
+    for (Map.Entry<String, String> field : from) {
+      var name = AsciiString.of(field.getKey()).toLowerCase();
+      if (!HOP_BY_HOP.contains(name)
+          && !nominated.contains(name)
+          && !name.equals(HttpHeaderNames.TE)) {
+        to.add(field.getKey(), field.getValue());
+      }
+    }
+  }
+
   /// Copies all but pseudo-headers. Values are checked for control characters by `to`: the peer is not trusted with them.
   static void toHttp1(Http2Headers from, HttpHeaders to) {
     for (var field : from) {

@@ -4,11 +4,14 @@ import java.net.SocketAddress;
 import java.time.Instant;
 import java.util.concurrent.CompletionStage;
 
-/// One HTTP/2 connection inside one WebSocket, seen from either end. All methods may be called from
+/// One connection inside one WebSocket, seen from either end. All methods may be called from
 /// any thread and none blocks.
 public interface Tunnel {
   /// True from the moment both ends have exchanged their SETTINGS until the connection is closed.
   boolean isUp();
+
+  /// What is spoken on it.
+  TunnelProtocol protocol();
 
   /// Completes when the tunnel is up: the peer has shown that it speaks HTTP/2. Exceptionally with a [TunnelException] when the connection
   /// ends before that.

@@ -32,8 +32,8 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
-/// Dials tunnels from the agent's side: TCP, TLS with the agent's identity and verified host name, WebSocket handshake, HTTP/2. Thread-safe;
-/// blocks nowhere.
+/// Dials tunnels from the agent's side: TCP, TLS with the agent's identity and verified host name, WebSocket handshake, then HTTP/2, or the
+/// JSON protocol when the gateway chooses no sub-protocol. Thread-safe; blocks nowhere.
 public final class TunnelDialer {
   /// From the start of a dial to the first SETTINGS of the gateway.
   public static final Duration DEFAULT_DEADLINE = Duration.ofSeconds(10);
@@ -191,7 +191,9 @@ public final class TunnelDialer {
       var pipeline = ctx.pipeline();
       var http = List.<ChannelHandler>of(
           pipeline.get(HttpClientCodec.class), pipeline.get(HttpObjectAggregator.class), this);
-      var tunnel = Http2Tunnel.installAgentEnd(ctx.channel(), http, settings, streams);
+      var tunnel = response.headers().contains(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL)
+          ? Http2Tunnel.installAgentEnd(ctx.channel(), http, settings, streams)
+          : JsonAgentEnd.install(ctx.channel(), http, settings, streams);
       tunnel.up().whenComplete((up, failure) -> {
         if (failure != null) {
           outcome.completeExceptionally(failed(to, failure));
@@ -212,8 +214,9 @@ public final class TunnelDialer {
       if (headers.contains(HttpHeaderNames.SEC_WEBSOCKET_EXTENSIONS)) {
         return "the gateway chose a WebSocket extension that was not offered";
       }
-      var chosen = headers.get(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL, "");
-      return chosen.equals(WebSocketHandshake.H2_PROTOCOL)
+      var chosen = headers.get(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL);
+      // A gateway of v0.17 knows no sub-protocols and chooses none.
+      return chosen == null || chosen.equals(WebSocketHandshake.H2_PROTOCOL)
           ? ""
           : "expected the gateway to choose " + WebSocketHandshake.H2_PROTOCOL + ", found '"
               + chosen + "': it does not speak this agent's protocol";

@@ -18,6 +18,11 @@ abstract class TunnelEnd implements Tunnel {
   }
 
   @Override
+  public TunnelProtocol protocol() {
+    return TunnelProtocol.H2;
+  }
+
+  @Override
   public CompletionStage<Void> up() {
     return connection.up();
   }

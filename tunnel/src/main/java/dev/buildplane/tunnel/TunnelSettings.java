@@ -15,6 +15,8 @@ import java.time.InstantSource;
 /// @param drainLimit how long [Tunnel#drain] waits for open streams
 /// @param budget shared by all tunnels of the process
 /// @param clock for [Tunnel#lastSeen] only; deadlines use the event loop's time
+/// @param json bounds of connections that speak the v0.17 JSON protocol; of the above only `maxConcurrentStreams`, `drainLimit` and
+///     `clock` apply to them
 public record TunnelSettings(
     int maxConcurrentStreams,
     int streamWindowBytes,
@@ -23,7 +25,8 @@ public record TunnelSettings(
     Duration silenceLimit,
     Duration drainLimit,
     MemoryBudget budget,
-    InstantSource clock) {
+    InstantSource clock,
+    JsonSettings json) {
   public static final int DEFAULT_MAX_CONCURRENT_STREAMS = 4096;
   public static final int DEFAULT_STREAM_WINDOW_BYTES = 1 << 20;
   public static final int DEFAULT_MAX_HEADER_LIST_BYTES = 64 << 10;
@@ -45,6 +48,7 @@ public record TunnelSettings(
     }
     requireNonNull(budget, "budget");
     requireNonNull(clock, "clock");
+    requireNonNull(json, "json");
   }
 
   /// The defaults above, with a budget of a quarter of the direct memory this JVM may use.
@@ -57,7 +61,8 @@ public record TunnelSettings(
         DEFAULT_SILENCE_LIMIT,
         DEFAULT_DRAIN_LIMIT,
         MemoryBudget.process(),
-        InstantSource.system());
+        InstantSource.system(),
+        JsonSettings.defaults());
   }
 
   public TunnelSettings withBudget(MemoryBudget other) {
@@ -69,7 +74,8 @@ public record TunnelSettings(
         silenceLimit,
         drainLimit,
         other,
-        clock);
+        clock,
+        json);
   }
 
   public TunnelSettings withLiveness(Duration pingEvery, Duration deadAfter) {
@@ -81,7 +87,8 @@ public record TunnelSettings(
         deadAfter,
         drainLimit,
         budget,
-        clock);
+        clock,
+        json);
   }
 
   public TunnelSettings withDrainLimit(Duration limit) {
@@ -93,7 +100,8 @@ public record TunnelSettings(
         silenceLimit,
         limit,
         budget,
-        clock);
+        clock,
+        json);
   }
 
   public TunnelSettings withMaxConcurrentStreams(int streams) {
@@ -105,7 +113,21 @@ public record TunnelSettings(
         silenceLimit,
         drainLimit,
         budget,
-        clock);
+        clock,
+        json);
+  }
+
+  public TunnelSettings withJson(JsonSettings other) {
+    return new TunnelSettings(
+        maxConcurrentStreams,
+        streamWindowBytes,
+        maxHeaderListBytes,
+        pingInterval,
+        silenceLimit,
+        drainLimit,
+        budget,
+        clock,
+        other);
   }
 
   private static void requireRange(String name, int value, int least, int most) {

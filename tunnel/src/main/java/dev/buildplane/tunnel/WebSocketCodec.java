@@ -1,8 +1,10 @@
 package dev.buildplane.tunnel;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
@@ -15,7 +17,7 @@ import java.util.List;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
-/// Turns a byte stream into binary WebSocket messages and back, streaming: payload is handed up as it comes, and what is
+/// Turns a byte stream into binary WebSocket messages and back (or carries text messages, see [#text]), streaming: payload is handed up as it comes, and what is
 /// written goes out as one frame per flush, or per [#FRAME_BYTES] when a flush is long in coming.
 ///
 /// Answers pings (unless the channel cannot take more: the RFC lets only the latest be answered, and a ping flood must not
@@ -23,6 +25,9 @@ import org.jspecify.annotations.Nullable;
 /// the channel's event loop; sits right behind the TLS handler.
 final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFrameReader.Sink {
   static final int FRAME_BYTES = 64 << 10;
+
+  /// How long a refused peer of text messages has to read why.
+  static final long LINGER_MILLIS = 1000;
 
   private static final int NORMAL_CLOSURE = 1000;
   private static final int GOING_AWAY = 1001;
@@ -35,6 +40,9 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
 
     /// The connection is about to end; the first reason counts.
     void ending(CloseReason reason);
+
+    /// The peer answered a ping.
+    default void pong() {}
   }
 
   private record Pending(ByteBuf bytes, ChannelPromise promise) {}
@@ -46,19 +54,30 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
   private int pendingBytes;
   private boolean started;
   private boolean closing;
+  private final boolean text;
+  private byte @Nullable [] owedPong;
   private @Nullable ChannelHandlerContext context;
 
   static WebSocketCodec server(Owner owner, RandomGenerator masks) {
-    return new WebSocketCodec(owner, false, masks);
+    return new WebSocketCodec(owner, false, masks, false, Long.MAX_VALUE);
   }
 
   static WebSocketCodec client(Owner owner, RandomGenerator masks) {
-    return new WebSocketCodec(owner, true, masks);
+    return new WebSocketCodec(owner, true, masks, false, Long.MAX_VALUE);
   }
 
-  private WebSocketCodec(Owner owner, boolean client, RandomGenerator masks) {
+  /// For text messages: payload is handed up as it comes, followed by [TextFrame#END]; each [TextFrame] written is one frame.
+  static WebSocketCodec text(
+      Owner owner, boolean client, RandomGenerator masks, long maxMessageBytes) {
+    return new WebSocketCodec(owner, client, masks, true, maxMessageBytes);
+  }
+
+  private WebSocketCodec(
+      Owner owner, boolean client, RandomGenerator masks, boolean text, long maxMessageBytes) {
     this.owner = owner;
-    this.reader = new WebSocketFrameReader(!client, WebSocketFrameReader.BINARY);
+    this.text = text;
+    this.reader = new WebSocketFrameReader(
+        !client, text ? WebSocketFrameReader.TEXT : WebSocketFrameReader.BINARY, maxMessageBytes);
     this.writer = new WebSocketFrameWriter(client, masks);
   }
 
@@ -89,12 +108,26 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
         reader.read(in, this);
       }
     } catch (WebSocketViolation violation) {
-      owner.ending(
-          new CloseReason(CloseReason.Code.PROTOCOL_ERROR, "WebSocket: " + violation.text()));
-      sendClose(ctx, violation.closeCode(), violation.text());
-      ctx.close();
+      refuse(violation);
     } finally {
       in.release();
+    }
+  }
+
+  /// Tells the peer what it did wrong and ends the connection.
+  void refuse(WebSocketViolation violation) {
+    if (closing) {
+      return;
+    }
+    var ctx = ctx();
+    owner.ending(
+        new CloseReason(CloseReason.Code.PROTOCOL_ERROR, "WebSocket: " + violation.text()));
+    sendClose(ctx, violation.closeCode(), violation.text());
+    if (text) {
+      // Closing now, with the rest of a message unread, would be a TCP reset, and that the end of the close frame on its way.
+      ctx.executor().schedule((Runnable) ctx::close, LINGER_MILLIS, MILLISECONDS);
+    } else {
+      ctx.close();
     }
   }
 
@@ -109,7 +142,10 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
 
   @Override
   public void messageEnd() {
-    // Messages are only the envelope of a byte stream here; their edges mean nothing.
+    // Binary messages are only the envelope of a byte stream; their edges mean nothing.
+    if (text && !closing) {
+      ctx().fireChannelRead(TextFrame.END);
+    }
   }
 
   @Override
@@ -120,9 +156,7 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
     switch (opcode) {
       case WebSocketFrameReader.PING -> pong(payload);
       case WebSocketFrameReader.CLOSE -> closedByPeer(payload);
-      default -> {
-        // A pong needs nothing more than having been heard.
-      }
+      default -> owner.pong();
     }
   }
 
@@ -131,6 +165,26 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
     if (ctx.channel().isWritable()) {
       emit(ctx);
       ctx.writeAndFlush(writer.frame(ctx.alloc(), WebSocketFrameReader.PONG, payload));
+    } else if (text) {
+      owedPong = payload; // the peer counts pongs: it goes out before the next frame
+    }
+  }
+
+  /// Answers the ping that came while the channel could take no more, if any.
+  void payPong() {
+    var payload = owedPong;
+    if (payload != null && !closing) {
+      owedPong = null;
+      var ctx = ctx();
+      ctx.write(writer.frame(ctx.alloc(), WebSocketFrameReader.PONG, payload));
+    }
+  }
+
+  /// Sends a ping without payload.
+  void ping() {
+    var ctx = ctx();
+    if (!closing) {
+      ctx.writeAndFlush(writer.frame(ctx.alloc(), WebSocketFrameReader.PING, new byte[0]));
     }
   }
 
@@ -166,7 +220,7 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
   @Override
   public void write(ChannelHandlerContext ctx, Object msg, ChannelPromise promise) {
     if (!(msg instanceof ByteBuf bytes)) {
-      ctx.write(msg, promise);
+      writeOther(ctx, msg, promise);
     } else if (closing) {
       bytes.release();
       promise.tryFailure(
@@ -178,6 +232,27 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
         emit(ctx);
       }
     }
+  }
+
+  private void writeOther(ChannelHandlerContext ctx, Object msg, ChannelPromise promise) {
+    if (!(msg instanceof TextFrame frame)) {
+      ctx.write(msg, promise);
+      return;
+    }
+    if (closing) {
+      promise.tryFailure(
+          new TunnelException(TunnelException.Code.CONNECTION_LOST, "the WebSocket is closing"));
+      return;
+    }
+    payPong();
+    var head = ctx.alloc().buffer(WebSocketFrameWriter.MAX_HEAD_BYTES);
+    int mask = writer.fragmentHead(head, frame.firstByte(), frame.payload().length);
+    var payload = Unpooled.wrappedBuffer(frame.payload());
+    if (mask != 0) {
+      WebSocketMask.apply(payload, 0, payload.writerIndex(), mask, 0);
+    }
+    ctx.write(head);
+    ctx.write(payload, promise);
   }
 
   /// Lets written bytes out. Until then they wait, as the HTTP handlers of the handshake may still be in the way.

@@ -31,6 +31,7 @@ final class WebSocketFrameReader {
 
   private final boolean expectMasked;
   private final int messageOpcode;
+  private final long maxMessageBytes;
   private final byte[] head = new byte[MAX_HEAD_BYTES];
   private int headBytes;
   private int headNeeded = 2;
@@ -41,13 +42,16 @@ final class WebSocketFrameReader {
   private int mask;
   private long length;
   private long done;
+  private long messageBytes;
   private byte[] control = {};
 
   /// @param expectMasked true at the server's end
   /// @param messageOpcode the one kind of message taken: [#TEXT] or [#BINARY]
-  WebSocketFrameReader(boolean expectMasked, int messageOpcode) {
+  /// @param maxMessageBytes payload of one message over all its frames; refused as soon as a frame's head promises more
+  WebSocketFrameReader(boolean expectMasked, int messageOpcode, long maxMessageBytes) {
     this.expectMasked = expectMasked;
     this.messageOpcode = messageOpcode;
+    this.maxMessageBytes = maxMessageBytes;
   }
 
   /// Reads all of `in`, which stays owned by the caller and may be changed in place (unmasking).
@@ -147,10 +151,22 @@ final class WebSocketFrameReader {
     inPayload = true;
     if (opcode >= CLOSE) {
       control = new byte[(int) length];
+    } else {
+      checkMessageSize();
     }
     if (length == 0) {
       end(sink);
     }
+  }
+
+  private void checkMessageSize() throws WebSocketViolation {
+    long before = opcode == CONTINUATION ? messageBytes : 0;
+    if (length > maxMessageBytes - before) {
+      throw new WebSocketViolation(
+          WebSocketViolation.TOO_BIG,
+          "expected a message of at most " + maxMessageBytes + " bytes, found more");
+    }
+    messageBytes = maxMessageBytes == Long.MAX_VALUE ? 0 : before + length;
   }
 
   private long payloadLength() throws WebSocketViolation {

@@ -8,7 +8,7 @@ import java.util.random.RandomGenerator;
 final class WebSocketFrameWriter {
   static final int MAX_HEAD_BYTES = 14;
 
-  private static final int FIN = 0x80;
+  static final int FIN = 0x80;
   private static final int MASKED = 0x80;
 
   private final boolean masking;
@@ -29,8 +29,16 @@ final class WebSocketFrameWriter {
   ///
   /// @return the mask to apply to the payload, 0 when there is none
   int head(ByteBuf out, int opcode, int payloadBytes) {
+    return fragmentHead(out, FIN | opcode, payloadBytes);
+  }
+
+  /// Appends the head of a frame that may be one of several of its message.
+  ///
+  /// @param firstByte operation code, with [#FIN] when it is the last
+  /// @return the mask to apply to the payload, 0 when there is none
+  int fragmentHead(ByteBuf out, int firstByte, int payloadBytes) {
     int maskBit = masking ? MASKED : 0;
-    out.writeByte(FIN | opcode);
+    out.writeByte(firstByte);
     if (payloadBytes < 126) {
       out.writeByte(maskBit | payloadBytes);
     } else if (payloadBytes <= 0xffff) {

@@ -1,9 +1,10 @@
 package dev.buildplane.tunnel;
 
-/// The peer broke RFC 6455.
+/// The peer broke RFC 6455, or a bound or rule of ours that is answered with one of its close codes.
 final class WebSocketViolation extends Exception {
   static final int PROTOCOL_ERROR = 1002;
   static final int UNSUPPORTED_DATA = 1003;
+  static final int POLICY = 1008;
   static final int TOO_BIG = 1009;
 
   private final int closeCode;
