@@ -158,7 +158,7 @@ final class PlaneDiagnosis {
     var until = valid.get();
     return PlaneCheck.ok(
         CA_VALIDITY,
-        until.minus(Limits.CA_EXPIRY_WARNING).isAfter(now)
+        until.minus(Limits.CERTIFICATE_EXPIRY_WARNING).isAfter(now)
             ? "until " + until
             : "only until " + until + "; renew it soon with: " + mend.replaceCa(source));
   }

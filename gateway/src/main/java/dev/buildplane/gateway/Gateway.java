@@ -31,7 +31,7 @@ public final class Gateway implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Gateway.class);
 
   /// How often certificates are looked at for expiry.
-  private static final Duration EXPIRY_CHECK = Duration.ofSeconds(5);
+  private static final Duration EXPIRY_CHECK = Duration.ofSeconds(1);
 
   /// How long [#close] waits for agents to let go of their tunnels.
   private static final Duration DRAIN = Duration.ofSeconds(5);

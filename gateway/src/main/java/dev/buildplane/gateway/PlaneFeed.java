@@ -134,6 +134,11 @@ final class PlaneFeed {
         .put("connectedAt", session.connectedAt().toString())
         .put("lastSeen", session.tunnel().lastSeen().toString())
         .put("protocol", session.tunnel().protocol().wire());
+    if (!session.chain().isEmpty()) {
+      event.put(
+          "certificateExpires",
+          session.chain().getFirst().getNotAfter().toInstant().toString());
+    }
     var agent = event.putObject("agent");
     session.agent().forEach(agent::put);
     event

@@ -3,6 +3,7 @@ package dev.buildplane.gateway;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import dev.buildplane.model.ClientCA;
+import dev.buildplane.model.Limits;
 import dev.buildplane.model.Plane;
 import dev.buildplane.model.PlaneKind;
 import dev.buildplane.model.PlaneRef;
@@ -177,6 +178,12 @@ final class PlaneTrust implements AutoCloseable {
     var ref = plane.ref();
     var key = new PlaneKey(ref.kind().type(), plane.effectivePlaneID());
     boolean deleting = plane.getMetadata().getDeletionTimestamp() != null;
+    if (!Limits.isPlaneID(key.planeID())) {
+      var problem = "its planeID '" + key.planeID()
+          + "', taken from its name, is none; set spec.planeID to a DNS label of at most "
+          + Limits.PLANE_ID_CHARS + " characters";
+      return new Entry(ref, key, deleting, Optional.empty(), problem);
+    }
     try {
       return new Entry(
           ref, key, deleting, Optional.of(TrustBundle.parse(certificateText(plane))), "");

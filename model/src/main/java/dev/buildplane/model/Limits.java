@@ -17,8 +17,8 @@ public final class Limits {
   /// Characters of a condition message that Kubernetes accepts.
   public static final int CONDITION_MESSAGE_CHARS = 32_768;
 
-  /// How long before it expires a client CA is reported.
-  public static final Duration CA_EXPIRY_WARNING = Duration.ofDays(14);
+  /// How long before it expires a client CA or the newest agent certificate of a plane is reported.
+  public static final Duration CERTIFICATE_EXPIRY_WARNING = Duration.ofDays(30);
 
   /// How often `lastHeartbeatTime` alone may cause a status write.
   public static final Duration HEARTBEAT_STATUS_INTERVAL = Duration.ofSeconds(60);

@@ -1,5 +1,7 @@
 package dev.buildplane.model;
 
+import java.util.List;
+
 /// Condition types and reasons of planes. Public API: scripts match on them. Add freely, never rename.
 public final class PlaneConditions {
   public static final String CREATED = "Created";
@@ -12,16 +14,36 @@ public final class PlaneConditions {
   /// Present and True only while deletion waits for runs to end.
   public static final String DELETION_BLOCKED = "DeletionBlocked";
 
+  /// False before a client CA or the newest agent certificate expires, see [Limits#CERTIFICATE_EXPIRY_WARNING]. A warning:
+  /// `Ready` does not depend on it.
+  public static final String CERTIFICATES_CURRENT = "CertificatesCurrent";
+
+  /// Every type the operator writes, in the order in which a status lists them. Conditions of other types in a status belong
+  /// to whoever wrote them.
+  public static final List<String> TYPES = List.of(
+      CREATED,
+      CLIENT_CA_RESOLVED,
+      OBSERVABILITY_RESOLVED,
+      AGENT_CONNECTED,
+      SECRET_STORE_READY,
+      CERTIFICATES_CURRENT,
+      DELETION_BLOCKED,
+      READY);
+
   /// Reasons, by the condition that uses them first.
   public static final class Reason {
     public static final String RESOLVED = "Resolved";
     public static final String NOT_CONFIGURED = "NotConfigured";
-    public static final String EXPIRES_SOON = "ExpiresSoon";
     public static final String SECRET_NOT_FOUND = "SecretNotFound";
     public static final String KEY_NOT_FOUND = "KeyNotFound";
     public static final String INVALID_CERTIFICATE = "InvalidCertificate";
     public static final String EXPIRED = "Expired";
     public static final String INVALID_PLANE_ID = "InvalidPlaneID";
+
+    public static final String VALID = "Valid";
+    public static final String CLIENT_CA_EXPIRES_SOON = "ClientCAExpiresSoon";
+    public static final String AGENT_CERTIFICATE_EXPIRES_SOON = "AgentCertificateExpiresSoon";
+    public static final String CLIENT_CA_NOT_RESOLVED = "ClientCANotResolved";
 
     public static final String CONNECTED = "Connected";
     public static final String NO_AGENT_CONNECTED = "NoAgentConnected";

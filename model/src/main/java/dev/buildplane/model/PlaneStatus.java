@@ -20,7 +20,8 @@ public record PlaneStatus(
 
     @JsonPropertyDescription(
         "State of the plane: Created, ClientCAResolved, ObservabilityResolved, AgentConnected,"
-            + " SecretStoreReady, and Ready, which is True when a build can run here now.")
+            + " SecretStoreReady, CertificatesCurrent (a warning before a certificate expires), and Ready, which is True when"
+            + " a build can run here now. While deletion waits for runs, DeletionBlocked lists them.")
     List<Condition> conditions,
 
     @JsonPropertyDescription("Cluster agents that are connected and authorised for this resource.")

@@ -87,6 +87,47 @@ class CrdsTest {
     assertThat(rules.size()).isEqualTo(kind.clusterScoped() ? 1 : 0);
   }
 
+  /// One walk over every type in every scope: what a kind of plane must have to be used like its siblings.
+  @ParameterizedTest
+  @EnumSource
+  void everyKindOfPlaneHasWhatItsSiblingsHave(PlaneKind kind) throws IOException {
+    var crd = YAML.readTree(Crds.yaml(kind.plural()));
+    var names = crd.at("/spec/names");
+    assertThat(crd.at("/spec/scope").asText())
+        .isEqualTo(kind.clusterScoped() ? "Cluster" : "Namespaced");
+    assertThat(texts(names.path("shortNames"))).isEqualTo(kind.shortNames());
+    assertThat(texts(names.path("categories"))).contains("planes");
+    var columns = crd.at("/spec/versions/0/additionalPrinterColumns");
+    assertThat(columns(columns, 0)).containsExactly("Plane ID", "Ready", "Agents", "Age");
+    assertThat(columns(columns, 1))
+        .containsExactlyElementsOf(
+            kind.type().hasReferences()
+                ? List.of("Reason", "Observability", "Secret Store")
+                : List.of("Reason"));
+    var schema = crd.at("/spec/versions/0/schema/openAPIV3Schema");
+    assertThat(texts(schema.path("required"))).contains("spec");
+    assertThat(texts(schema.at("/properties/spec/required"))).contains("clusterAgent");
+    assertThat(schema.at("/properties/spec/properties/planeID/pattern").asText())
+        .isEqualTo(Limits.PLANE_ID_PATTERN);
+    var conditions = schema.at("/properties/status/properties/conditions");
+    assertThat(conditions.path("x-kubernetes-list-type").asText()).isEqualTo("map");
+    assertThat(texts(conditions.path("x-kubernetes-list-map-keys"))).containsExactly("type");
+    assertThat(schema.path("description").asText()).contains("cluster agent");
+    assertThat(crd.at("/spec/versions/0/subresources/status").isObject()).isTrue();
+  }
+
+  private static List<String> columns(JsonNode columns, int priority) {
+    return columns
+        .valueStream()
+        .filter(column -> column.path("priority").asInt(0) == priority)
+        .map(column -> column.path("name").asText())
+        .toList();
+  }
+
+  private static List<String> texts(JsonNode array) {
+    return array.valueStream().map(JsonNode::asText).toList();
+  }
+
   private static JsonNode schema(String plural) throws IOException {
     return YAML.readTree(Crds.yaml(plural)).at("/spec/versions/0/schema/openAPIV3Schema");
   }

@@ -47,6 +47,18 @@ class PlaneTest {
   }
 
   @Test
+  void everyTypeInEveryScopeIsAKind() {
+    for (var type : PlaneType.values()) {
+      for (var scope : PlaneScope.values()) {
+        assertThat(PlaneKind.of(type, scope))
+            .extracting(PlaneKind::type, PlaneKind::scope)
+            .containsExactly(type, scope);
+      }
+    }
+    assertThat(PlaneKind.values()).hasSize(PlaneType.values().length * PlaneScope.values().length);
+  }
+
+  @Test
   void thePlaneIDDefaultsToTheName() {
     var plane = new ClusterBuildPlane();
     plane.setMetadata(new ObjectMetaBuilder().withName("forge").build());

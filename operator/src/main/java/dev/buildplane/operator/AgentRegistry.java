@@ -55,6 +55,7 @@ final class AgentRegistry {
     final Plane plane;
     final Map<String, Instant> since = new HashMap<>();
     Instant lastSeen;
+    Optional<Instant> certificateExpires = Optional.empty();
 
     Connection(Plane plane, Instant lastSeen) {
       this.plane = plane;
@@ -72,10 +73,13 @@ final class AgentRegistry {
   private final Map<Plane, Rejection> rejections = bounded();
   private final Set<String> snapshot = new HashSet<>();
   private @Nullable Instant silentSince;
+  private @Nullable String replica;
+  private Instant knownSince;
   private String why = "it has not answered yet";
 
   AgentRegistry(Instant start) {
     silentSince = start;
+    knownSince = start;
   }
 
   /// The agents of one plane resource.
@@ -90,7 +94,7 @@ final class AgentRegistry {
     for (var id : byKey.getOrDefault(key, Set.of())) {
       var connection = requireNonNull(connections.get(id));
       var since = requireNonNull(connection.since.get(key.key()));
-      authorised.add(new Agent(id, since, connection.lastSeen));
+      authorised.add(new Agent(id, since, connection.lastSeen, connection.certificateExpires));
     }
     int others = (int) byPlane.getOrDefault(plane, Set.of()).stream()
         .filter(id -> !requireNonNull(connections.get(id)).since.containsKey(key.key()))
@@ -99,7 +103,8 @@ final class AgentRegistry {
         authorised,
         others,
         Optional.ofNullable(lastDisconnected.get(key)),
-        Optional.ofNullable(rejections.get(plane)));
+        Optional.ofNullable(rejections.get(plane)),
+        knownSince);
   }
 
   /// The stream has ended; what was known stands still.
@@ -120,7 +125,7 @@ final class AgentRegistry {
       case GatewayEvent.Disconnected(var id, var at) -> disconnected(id, at);
       case GatewayEvent.Rejected rejected -> rejected(rejected);
       case GatewayEvent.Heartbeat(var id, var lastSeen) -> heartbeat(id, lastSeen);
-      case GatewayEvent.Synced _ -> synced(now);
+      case GatewayEvent.Synced(var speaker) -> synced(speaker, now);
       case GatewayEvent.Ping _ -> Change.NONE;
     };
   }
@@ -138,6 +143,7 @@ final class AgentRegistry {
     connections.put(event.connectionID(), connection);
     byPlane.computeIfAbsent(plane, _ -> new HashSet<>()).add(event.connectionID());
     connection.lastSeen = event.lastSeen();
+    connection.certificateExpires = event.certificateExpires();
     var touched = new HashSet<>(connection.since.keySet());
     touched.addAll(event.authorized());
     for (var key : Set.copyOf(connection.since.keySet())) {
@@ -200,7 +206,11 @@ final class AgentRegistry {
     return told(connection.plane, connection.since.keySet(), true);
   }
 
-  private Change synced(Instant now) {
+  private Change synced(String speaker, Instant now) {
+    if (!speaker.equals(replica)) {
+      replica = speaker;
+      knownSince = now;
+    }
     var gone = new HashSet<>(connections.keySet());
     gone.removeAll(snapshot);
     var at = silentSince == null ? now : silentSince;

@@ -13,13 +13,16 @@ import java.util.TreeSet;
 /// One line of the gateway's `GET /api/v1/planes/watch`.
 sealed interface GatewayEvent {
   /// The full state of one connection.
+  ///
+  /// @param certificateExpires end of the agent certificate's validity; gateways before 0.1 do not tell it
   record Connection(
       String connectionID,
       String planeType,
       String planeID,
       Set<String> authorized,
       Instant connectedAt,
-      Instant lastSeen)
+      Instant lastSeen,
+      Optional<Instant> certificateExpires)
       implements GatewayEvent {
     public Connection {
       authorized = Set.copyOf(authorized);
@@ -37,7 +40,9 @@ sealed interface GatewayEvent {
   record Heartbeat(String connectionID, Instant lastSeen) implements GatewayEvent {}
 
   /// The snapshot is complete.
-  record Synced() implements GatewayEvent {}
+  ///
+  /// @param replica the run of the gateway that speaks; empty when it does not tell
+  record Synced(String replica) implements GatewayEvent {}
 
   /// The stream is alive.
   record Ping() implements GatewayEvent {}
@@ -64,7 +69,10 @@ sealed interface GatewayEvent {
                 text(node, "planeID"),
                 keys(node.path("authorized")),
                 time(node, "connectedAt"),
-                time(node, "lastSeen"));
+                time(node, "lastSeen"),
+                node.has("certificateExpires")
+                    ? Optional.of(time(node, "certificateExpires"))
+                    : Optional.empty());
           case "DISCONNECTED" -> new Disconnected(text(node, "connectionID"), time(node, "at"));
           case "REJECTED" ->
             new Rejected(
@@ -74,7 +82,7 @@ sealed interface GatewayEvent {
                 node.path("reason").asText("unknown reason"),
                 node.path("subject").asText("unknown"));
           case "HEARTBEAT" -> new Heartbeat(text(node, "connectionID"), time(node, "lastSeen"));
-          case "SYNCED" -> new Synced();
+          case "SYNCED" -> new Synced(node.path("replica").asText(""));
           case "PING" -> new Ping();
           default -> null;
         });

@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -37,7 +38,7 @@ class AgentRegistryFuzz {
   @Test
   void whatAPlaneSeesIsWhatTheConnectionsSay() {
     System.out.println("AgentRegistryFuzz: -Dseed=" + seed);
-    registry.apply(new GatewayEvent.Synced(), NOON);
+    registry.apply(new GatewayEvent.Synced("r"), NOON);
     for (int step = 0; step < STEPS; step++) {
       move(NOON.plusSeconds(step));
       check();
@@ -57,7 +58,9 @@ class AgentRegistryFuzz {
         .filter(_ -> random.nextBoolean())
         .collect(Collectors.toCollection(HashSet::new));
     model.put(id, new Model(planeID, keys));
-    registry.apply(new GatewayEvent.Connection(id, "buildplane", planeID, keys, now, now), now);
+    registry.apply(
+        new GatewayEvent.Connection(id, "buildplane", planeID, keys, now, now, Optional.empty()),
+        now);
   }
 
   private void check() {

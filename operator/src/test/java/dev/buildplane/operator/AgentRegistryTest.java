@@ -6,6 +6,7 @@ import dev.buildplane.model.PlaneKind;
 import dev.buildplane.model.PlaneRef;
 import dev.buildplane.plan.PlaneObserved.Agents;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -18,7 +19,13 @@ class AgentRegistryTest {
 
   private static GatewayEvent connection(String id, String... keys) {
     return new GatewayEvent.Connection(
-        id, "buildplane", "p", Set.of(keys), NOON.plusSeconds(1), NOON.plusSeconds(2));
+        id,
+        "buildplane",
+        "p",
+        Set.of(keys),
+        NOON.plusSeconds(1),
+        NOON.plusSeconds(2),
+        Optional.empty());
   }
 
   private Agents.Known known(PlaneRef ref) {
@@ -26,7 +33,7 @@ class AgentRegistryTest {
   }
 
   private void synced() {
-    registry.apply(new GatewayEvent.Synced(), NOON.plusSeconds(3));
+    registry.apply(new GatewayEvent.Synced("r"), NOON.plusSeconds(3));
   }
 
   @Test
@@ -74,6 +81,31 @@ class AgentRegistryTest {
         new GatewayEvent.Disconnected("c", NOON.plusSeconds(7)), NOON.plusSeconds(8));
     assertThat(change.concerns(ONE, "p")).isTrue();
     assertThat(known(ONE).lastDisconnected()).contains(NOON.plusSeconds(7));
+  }
+
+  @Test
+  void aGatewayIsKnownSinceItsFirstSnapshotAndAnotherOneSinceItsOwn() {
+    synced();
+    registry.silent(NOON.plusSeconds(10), "reset");
+    registry.apply(new GatewayEvent.Synced("r"), NOON.plusSeconds(11));
+    assertThat(known(ONE).knownSince()).isEqualTo(NOON.plusSeconds(3));
+    registry.silent(NOON.plusSeconds(20), "reset");
+    registry.apply(new GatewayEvent.Synced("another"), NOON.plusSeconds(21));
+    assertThat(known(ONE).knownSince()).isEqualTo(NOON.plusSeconds(21));
+  }
+
+  @Test
+  void theEndOfACertificateIsToldWhereTheGatewayTellsIt() {
+    var line = """
+        {"type":"CONNECTION","connectionID":"c","planeType":"buildplane","planeID":"p","authorized":[],
+        "connectedAt":"2026-03-01T12:00:00Z","lastSeen":"2026-03-01T12:00:00Z"%s}""";
+    assertThat(expiry(line.formatted(""))).isEmpty();
+    assertThat(expiry(line.formatted(",\"certificateExpires\":\"2026-04-01T12:00:00Z\"")))
+        .contains(Instant.parse("2026-04-01T12:00:00Z"));
+  }
+
+  private static Optional<Instant> expiry(String line) {
+    return ((GatewayEvent.Connection) GatewayEvent.parse(line).orElseThrow()).certificateExpires();
   }
 
   @Test

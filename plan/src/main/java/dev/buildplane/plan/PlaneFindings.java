@@ -5,10 +5,8 @@ import dev.buildplane.model.Limits;
 import dev.buildplane.model.PlaneConditions;
 import dev.buildplane.model.PlaneConditions.Reason;
 import dev.buildplane.plan.PlaneObserved.Agents;
-import dev.buildplane.plan.PlaneObserved.ClientCA;
 import dev.buildplane.plan.PlaneObserved.Observability;
 import dev.buildplane.plan.PlaneObserved.SecretStore;
-import dev.buildplane.plan.PlaneObserved.Validity;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -21,13 +19,17 @@ final class PlaneFindings {
   /// then, so neither makes a plane flap.
   static final Duration GATEWAY_GRACE = Duration.ofSeconds(15);
 
+  /// How long agents have to dial again after the gateway was started anew, or is followed for the first time, before they
+  /// count as gone: they do so within 30 s, and a plane whose agents come back has never been disconnected.
+  static final Duration RETURN_GRACE = Duration.ofSeconds(30);
+
   /// How long a refused agent counts as being there: agents dial again within 30 s.
   static final Duration REJECTION_MEMORY = Duration.ofSeconds(90);
 
   private PlaneFindings() {}
 
   static List<Finding> of(PlaneObserved seen) {
-    var clientCA = clientCA(seen.clientCA(), seen.now());
+    var clientCA = CertificateFindings.clientCA(seen);
     var agents = agents(seen);
     return seen.plane().kind().type().hasReferences()
         ? List.of(clientCA, observability(seen.observability()), agents, secretStore(seen))
@@ -36,85 +38,14 @@ final class PlaneFindings {
 
   /// Moments at which a finding may change by itself.
   static Stream<Instant> boundaries(PlaneObserved seen) {
-    var certificates = switch (seen.clientCA()) {
-      case ClientCA.Certificates(var list) ->
-        list.stream()
-            .flatMap(one -> Stream.of(
-                one.notBefore(),
-                one.notAfter().minus(Limits.CA_EXPIRY_WARNING),
-                one.notAfter().plusSeconds(1)));
-      case ClientCA.NotConfigured _,
-          ClientCA.SecretMissing _,
-          ClientCA.KeyMissing _,
-          ClientCA.Unreadable _ -> Stream.<Instant>empty();
-    };
     var agents = switch (seen.agents()) {
       case Agents.Silent(var since, var _) -> Stream.of(since.plus(GATEWAY_GRACE));
       case Agents.Known known ->
-        known.rejection().stream().map(rejection -> rejection.at().plus(REJECTION_MEMORY));
+        Stream.concat(
+            known.rejection().stream().map(rejection -> rejection.at().plus(REJECTION_MEMORY)),
+            Stream.of(known.knownSince().plus(RETURN_GRACE)));
     };
-    return Stream.concat(certificates, agents);
-  }
-
-  private static Finding clientCA(ClientCA lookup, Instant now) {
-    var type = PlaneConditions.CLIENT_CA_RESOLVED;
-    return switch (lookup) {
-      case ClientCA.NotConfigured _ ->
-        Finding.no(
-            type,
-            Reason.NOT_CONFIGURED,
-            "expected a client CA, found none; set spec.clusterAgent.clientCA.secretRef or .value");
-      case ClientCA.SecretMissing(var namespace, var name) ->
-        Finding.no(
-            type,
-            Reason.SECRET_NOT_FOUND,
-            "Secret " + name + " in namespace " + namespace
-                + " does not exist; create it with the CA certificate of the plane's agent");
-      case ClientCA.KeyMissing(var namespace, var name, var key, var present) ->
-        Finding.no(
-            type,
-            Reason.KEY_NOT_FOUND,
-            "Secret " + name + " in namespace " + namespace + " has no data under the key '" + key
-                + "' (keys: "
-                + (present.isEmpty() ? "none" : String.join(", ", present))
-                + "); add it or correct spec.clusterAgent.clientCA.secretRef.key");
-      case ClientCA.Unreadable(var detail) ->
-        Finding.no(
-            type,
-            Reason.INVALID_CERTIFICATE,
-            "the client CA holds no certificate: " + detail + "; expected PEM or base64 of PEM");
-      case ClientCA.Certificates(var list) -> validity(list, now);
-    };
-  }
-
-  private static Finding validity(List<Validity> list, Instant now) {
-    var type = PlaneConditions.CLIENT_CA_RESOLVED;
-    var until = list.stream()
-        .filter(one -> !one.notBefore().isAfter(now) && !one.notAfter().isBefore(now))
-        .map(Validity::notAfter)
-        .max(Instant::compareTo);
-    if (until.isEmpty()) {
-      var soonest = list.stream().filter(one -> one.notBefore().isAfter(now)).findFirst();
-      return soonest
-          .map(one -> Finding.no(
-              type,
-              Reason.INVALID_CERTIFICATE,
-              "the CA certificate " + one.subject() + " is not valid before " + one.notBefore()
-                  + "; check the clock or replace it"))
-          .orElseGet(() -> Finding.no(
-              type,
-              Reason.EXPIRED,
-              "every CA certificate has expired, the last (" + list.getLast().subject() + ") at "
-                  + list.getLast().notAfter() + "; replace it and issue new agent certificates"));
-    }
-    var count = list.size() == 1 ? "1 CA certificate" : list.size() + " CA certificates";
-    return until.get().minus(Limits.CA_EXPIRY_WARNING).isAfter(now)
-        ? Finding.yes(type, Reason.RESOLVED, count + ", valid until " + until.get())
-        : Finding.yes(
-            type,
-            Reason.EXPIRES_SOON,
-            count + ", valid only until " + until.get()
-                + "; add the next CA to the bundle before then");
+    return Stream.concat(CertificateFindings.boundaries(seen), agents);
   }
 
   private static Finding observability(Observability lookup) {
@@ -143,17 +74,17 @@ final class PlaneFindings {
 
   private static Finding agents(PlaneObserved seen) {
     var type = PlaneConditions.AGENT_CONNECTED;
+    if (!Limits.isPlaneID(seen.planeID())) {
+      return Finding.no(type, Reason.INVALID_PLANE_ID, invalidPlaneID(seen));
+    }
     return switch (seen.agents()) {
-      case Agents.Silent(var since, var why) -> {
-        var recorded = recorded(seen, type);
-        boolean fresh = seen.now().isBefore(since.plus(GATEWAY_GRACE));
-        yield recorded
-            .filter(_ -> fresh)
+      case Agents.Silent(var _, var why) ->
+        recorded(seen, type)
+            .filter(_ -> undecided(seen))
             .orElseGet(() -> Finding.unknown(
                 type,
                 Reason.GATEWAY_UNREACHABLE,
                 "the cluster gateway cannot be asked: " + why + "; see that it runs"));
-      }
       case Agents.Known known
       when !known.authorised().isEmpty() -> {
         int count = known.authorised().size();
@@ -166,8 +97,40 @@ final class PlaneFindings {
     };
   }
 
+  private static String invalidPlaneID(PlaneObserved seen) {
+    return "expected a planeID of 1 to 63 lower-case letters, digits and hyphens, found '"
+        + seen.planeID()
+        + "', taken from the name of the resource; set spec.planeID to the agent's clusterAgent.planeId";
+  }
+
+  /// Whether what the gateway says, or does not say, about agents is too fresh to overrule what is recorded.
+  static boolean undecided(PlaneObserved seen) {
+    return switch (seen.agents()) {
+      case Agents.Silent(var since, var _) -> seen.now().isBefore(since.plus(GATEWAY_GRACE));
+      case Agents.Known known -> returning(seen, known);
+    };
+  }
+
+  /// Whether agents that were connected to an earlier run of the gateway may still be dialling this one.
+  private static boolean returning(PlaneObserved seen, Agents.Known known) {
+    var recorded = seen.recorded();
+    return known.authorised().isEmpty()
+        && known.others() == 0
+        && sameGeneration(seen)
+        && recorded != null
+        && recorded.agentConnection() != null
+        && recorded.agentConnection().connected()
+        && seen.now().isBefore(known.knownSince().plus(RETURN_GRACE))
+        && known.lastDisconnected().filter(at -> at.isAfter(known.knownSince())).isEmpty()
+        && known.rejection().filter(no -> no.at().isAfter(known.knownSince())).isEmpty();
+  }
+
   private static Finding absent(PlaneObserved seen, Agents.Known known) {
     var type = PlaneConditions.AGENT_CONNECTED;
+    var before = recorded(seen, type).filter(_ -> returning(seen, known));
+    if (before.isPresent()) {
+      return before.get();
+    }
     var rejected = known
         .rejection()
         .filter(rejection -> seen.now().isBefore(rejection.at().plus(REJECTION_MEMORY)));
@@ -199,10 +162,12 @@ final class PlaneFindings {
       case SecretStore.NotConfigured _ ->
         Finding.yes(type, Reason.NOT_CONFIGURED, "no secret store is named");
       case SecretStore.Disconnected _ ->
-        Finding.unknown(
-            type,
-            Reason.PLANE_DISCONNECTED,
-            "the plane cannot be asked while no agent is connected");
+        recorded(seen, type)
+            .filter(_ -> undecided(seen))
+            .orElseGet(() -> Finding.unknown(
+                type,
+                Reason.PLANE_DISCONNECTED,
+                "the plane cannot be asked while no agent is connected"));
       case SecretStore.Pending _ ->
         recorded(seen, type)
             .filter(_ -> sameGeneration(seen))
@@ -237,7 +202,7 @@ final class PlaneFindings {
     };
   }
 
-  private static Optional<Finding> recorded(PlaneObserved seen, String type) {
+  static Optional<Finding> recorded(PlaneObserved seen, String type) {
     return Optional.ofNullable(seen.recorded())
         .flatMap(status -> Condition.find(status.conditions(), type))
         .map(Finding::of);

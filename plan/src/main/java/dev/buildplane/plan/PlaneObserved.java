@@ -82,11 +82,14 @@ public record PlaneObserved(
     /// @param others connections of the same planeID that may not
     /// @param lastDisconnected when the last authorised connection went, as far as known
     /// @param rejection the last refused agent of the same planeID
+    /// @param knownSince when this run of the gateway was first followed; agents of an earlier run may still be on their way
+    ///     back then
     record Known(
         List<Agent> authorised,
         int others,
         Optional<Instant> lastDisconnected,
-        Optional<Rejection> rejection)
+        Optional<Rejection> rejection,
+        Instant knownSince)
         implements Agents {
       public Known {
         authorised = List.copyOf(authorised);
@@ -100,7 +103,9 @@ public record PlaneObserved(
   /// One agent connection.
   ///
   /// @param since when it connected, or when it was granted this resource if later
-  public record Agent(String connectionID, Instant since, Instant lastSeen) {}
+  /// @param certificateExpires end of its certificate's validity; empty when the gateway does not tell
+  public record Agent(
+      String connectionID, Instant since, Instant lastSeen, Optional<Instant> certificateExpires) {}
 
   /// An agent that was turned away.
   public record Rejection(Instant at, String reason, String subject) {}

@@ -26,6 +26,7 @@ public final class PlanePlanner {
   private PlanePlanner() {}
 
   public static PlanePlan plan(PlaneObserved seen) {
+    var recorded = ours(seen.recorded());
     boolean held =
         seen.deleting() && !seen.forceDelete() && !seen.unfinishedRuns().isEmpty();
     if (seen.deleting() && !held) {
@@ -33,15 +34,29 @@ public final class PlanePlanner {
     }
     var next = status(seen);
     var actions = new ArrayList<PlaneAction>();
-    if (!next.equals(seen.recorded())) {
+    if (!next.equals(recorded)) {
       actions.add(new PlaneAction.RecordStatus(next));
       transitions(seen, next).stream().map(PlaneAction.Announce::new).forEach(actions::add);
     }
     return new PlanePlan(actions, recheck(seen));
   }
 
+  /// The part of a recorded status that the operator writes, as it writes it: other writers may have added conditions, and
+  /// server-side apply may have put ours into another order. Compared with the rest, a status would never settle.
+  private static @Nullable PlaneStatus ours(@Nullable PlaneStatus recorded) {
+    return recorded == null
+        ? null
+        : new PlaneStatus(
+            recorded.observedGeneration(),
+            recorded.planeID(),
+            PlaneConditions.TYPES.stream()
+                .flatMap(type -> recorded.condition(type).stream())
+                .toList(),
+            recorded.agentConnection());
+  }
+
   private static PlaneStatus status(PlaneObserved seen) {
-    var recorded = seen.recorded();
+    var recorded = ours(seen.recorded());
     var findings = PlaneFindings.of(seen);
     var conditions = Conditions.anew(
         recorded == null ? List.of() : recorded.conditions(), seen.generation(), seen.now());
@@ -49,6 +64,9 @@ public final class PlanePlanner {
     conditions.set(PlaneConditions.CREATED, true, kind.createdReason(), kind.createdMessage());
     findings.forEach(
         found -> conditions.set(found.type(), found.status(), found.reason(), found.message()));
+    var certificates = CertificateFindings.current(seen);
+    conditions.set(
+        certificates.type(), certificates.status(), certificates.reason(), certificates.message());
     if (seen.deleting()) {
       conditions.set(
           PlaneConditions.DELETION_BLOCKED,
@@ -72,13 +90,6 @@ public final class PlanePlanner {
           Reason.DELETING,
           "the plane is being deleted; " + blocked(seen.unfinishedRuns()));
     }
-    if (!Limits.isPlaneID(seen.planeID())) {
-      return new Finding(
-          PlaneConditions.READY,
-          Condition.Status.FALSE,
-          Reason.INVALID_PLANE_ID,
-          invalidPlaneID(seen));
-    }
     return findings.stream()
         .filter(found -> found.status() != Condition.Status.TRUE)
         .findFirst()
@@ -94,12 +105,6 @@ public final class PlanePlanner {
             }));
   }
 
-  private static String invalidPlaneID(PlaneObserved seen) {
-    return "expected a planeID of 1 to 63 lower-case letters, digits and hyphens, found '"
-        + seen.planeID()
-        + "', taken from the name of the resource; set spec.planeID to the agent's clusterAgent.planeId";
-  }
-
   private static String blocked(List<String> runs) {
     var listed = String.join(", ", runs.subList(0, Math.min(RUNS_LISTED, runs.size())));
     var more = runs.size() > RUNS_LISTED ? " and " + (runs.size() - RUNS_LISTED) + " more" : "";
@@ -112,6 +117,7 @@ public final class PlanePlanner {
     var before = seen.recorded() == null ? null : seen.recorded().agentConnection();
     return switch (seen.agents()) {
       case Agents.Silent _ -> before;
+      case Agents.Known _ when PlaneFindings.undecided(seen) -> before;
       case Agents.Known known -> connection(known, before, seen.now());
     };
   }
@@ -199,8 +205,9 @@ public final class PlanePlanner {
           ? !condition.holds() || condition.type().equals(PlaneConditions.DELETION_BLOCKED)
           : old.get().status() != condition.status()
               || !old.get().reason().equals(condition.reason());
-      boolean repeatsAnother = condition.type().equals(PlaneConditions.READY)
-          && old.map(Condition::status).filter(condition.status()::equals).isPresent();
+      boolean repeatsAnother = condition.reason().equals(Reason.CLIENT_CA_NOT_RESOLVED)
+          || (condition.type().equals(PlaneConditions.READY)
+              && old.map(Condition::status).filter(condition.status()::equals).isPresent());
       if (changed && !repeatsAnother) {
         told.add(announcement(condition));
       }
@@ -209,8 +216,7 @@ public final class PlanePlanner {
   }
 
   private static Announcement announcement(Condition condition) {
-    if (condition.type().equals(PlaneConditions.DELETION_BLOCKED)
-        || condition.reason().equals(Reason.EXPIRES_SOON)) {
+    if (condition.type().equals(PlaneConditions.DELETION_BLOCKED)) {
       return Announcement.warning(condition.reason(), condition.message());
     }
     if (condition.holds()) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.buildplane.model.Condition;
 import dev.buildplane.model.PlaneKind;
 import dev.buildplane.model.PlaneRef;
+import dev.buildplane.model.PlaneStatus;
 import dev.buildplane.plan.PlaneObserved.Agent;
 import dev.buildplane.plan.PlaneObserved.Agents;
 import dev.buildplane.plan.PlaneObserved.ClientCA;
@@ -13,6 +14,7 @@ import dev.buildplane.plan.PlaneObserved.Observability;
 import dev.buildplane.plan.PlaneObserved.Rejection;
 import dev.buildplane.plan.PlaneObserved.SecretStore;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -42,16 +44,31 @@ class PlanePlannerFuzz {
   private static void laws(PlaneWorld world) {
     var status = world.status();
     assertThat(world.withRecorded(status).plan().actions()).as("idempotence").isEmpty();
+    assertThat(world.withRecorded(shared(status)).plan().actions())
+        .as("idempotence beside another writer")
+        .isEmpty();
     assertThat(status.observedGeneration()).isEqualTo(world.generation());
     var ready = status.condition("Ready").orElseThrow();
     boolean allHold = status.conditions().stream()
         .filter(condition -> !condition.type().equals("Ready"))
+        .filter(condition -> !condition.type().equals("CertificatesCurrent"))
         .allMatch(Condition::holds);
     assertThat(ready.holds()).isEqualTo(allHold);
     for (var condition : status.conditions()) {
       assertThat(condition.message()).isNotBlank();
       assertThat(condition.lastTransitionTime()).isLessThanOrEqualTo(Conditions.text(world.now()));
     }
+  }
+
+  /// The status as it is stored when another writer has added a condition and the order is the store's.
+  private static PlaneStatus shared(PlaneStatus status) {
+    var conditions = new ArrayList<>(status.conditions().reversed());
+    conditions.add(
+        1,
+        new Condition(
+            "Audited", Condition.Status.FALSE, "Pending", "not yet", "2026-01-01T00:00:00Z", 1L));
+    return new PlaneStatus(
+        status.observedGeneration(), status.planeID(), conditions, status.agentConnection());
   }
 
   private static PlaneWorld change(PlaneWorld world, Random random) {
@@ -75,8 +92,13 @@ class PlanePlannerFuzz {
       return new Agents.Silent(world.now().minusSeconds(random.nextInt(30)), "closed");
     }
     var list = IntStream.range(0, random.nextInt(3))
-        .mapToObj(
-            i -> new Agent("c" + i, world.now().minusSeconds(random.nextInt(99)), world.now()))
+        .mapToObj(i -> new Agent(
+            "c" + i,
+            world.now().minusSeconds(random.nextInt(99)),
+            world.now(),
+            random.nextBoolean()
+                ? Optional.of(world.now().plusSeconds(random.nextInt(5_000_000)))
+                : Optional.empty()))
         .toList();
     return new Agents.Known(
         list,
@@ -84,7 +106,8 @@ class PlanePlannerFuzz {
         random.nextBoolean() ? Optional.of(world.now()) : Optional.empty(),
         random.nextBoolean()
             ? Optional.of(new Rejection(world.now(), "no", "CN=x"))
-            : Optional.empty());
+            : Optional.empty(),
+        world.now().minusSeconds(random.nextInt(60)));
   }
 
   private static ClientCA ca(Random random) {

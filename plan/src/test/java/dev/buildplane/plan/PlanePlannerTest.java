@@ -1,6 +1,8 @@
 package dev.buildplane.plan;
 
+import static dev.buildplane.plan.PlaneWorld.NEXT_YEAR;
 import static dev.buildplane.plan.PlaneWorld.NOON;
+import static dev.buildplane.plan.PlaneWorld.YESTERDAY;
 import static dev.buildplane.plan.PlaneWorld.agents;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -67,8 +69,9 @@ class PlanePlannerTest {
             "ObservabilityResolved",
             "AgentConnected",
             "SecretStoreReady",
+            "CertificatesCurrent",
             "Ready")
-        : List.of("Created", "ClientCAResolved", "AgentConnected", "Ready");
+        : List.of("Created", "ClientCAResolved", "AgentConnected", "CertificatesCurrent", "Ready");
     assertThat(types).containsExactlyElementsOf(expected);
   }
 
@@ -116,7 +119,7 @@ class PlanePlannerTest {
             "AgentConnected",
             "False AgentNotAuthorized",
             world -> world.withAgents(
-                new Agents.Known(List.of(), 2, Optional.empty(), Optional.empty()))),
+                new Agents.Known(List.of(), 2, Optional.empty(), Optional.empty(), YESTERDAY))),
         defect(
             "AgentConnected",
             "False AgentNotAuthorized",
@@ -125,7 +128,8 @@ class PlanePlannerTest {
                 0,
                 Optional.empty(),
                 Optional.of(
-                    new Rejection(NOON.minusSeconds(10), "unknown authority", "CN=stranger"))))),
+                    new Rejection(NOON.minusSeconds(10), "unknown authority", "CN=stranger")),
+                YESTERDAY))),
         defect(
             "AgentConnected",
             "Unknown GatewayUnreachable",
@@ -192,7 +196,8 @@ class PlanePlannerTest {
   void aRejectionIsForgottenWhenNoAgentKnocksAnyMore() {
     var rejection = new Rejection(NOON.minusSeconds(10), "unknown authority", "CN=stranger");
     var world = PlaneWorld.fine(CBP)
-        .withAgents(new Agents.Known(List.of(), 0, Optional.empty(), Optional.of(rejection)));
+        .withAgents(
+            new Agents.Known(List.of(), 0, Optional.empty(), Optional.of(rejection), YESTERDAY));
     assertThat(world.plan().recheck()).contains(Duration.ofSeconds(80));
     assertThat(brief(world.withNow(NOON.plusSeconds(81)).status(), "AgentConnected"))
         .isEqualTo("False NoAgentConnected");
@@ -207,19 +212,88 @@ class PlanePlannerTest {
     assertThat(brief(status, "ClientCAResolved")).isEqualTo("True Resolved");
   }
 
-  @Test
-  void aCertificateIsReportedBeforeItExpires() {
-    var world = PlaneWorld.fine(CBP)
-        .withCa(new ClientCA.Certificates(
-            List.of(new Validity("CN=ca", NOON.minusSeconds(1), NOON.plusSeconds(3600)))));
-    assertThat(brief(world.status(), "ClientCAResolved")).isEqualTo("True ExpiresSoon");
-    assertThat(world.plan().recheck()).contains(Duration.ofSeconds(3601));
+  @Nested
+  class CertificatesExpire {
+    private static final Duration DAY = Duration.ofDays(1);
+
+    private static PlaneWorld ca(Duration left) {
+      return PlaneWorld.fine(CBP)
+          .withCa(new ClientCA.Certificates(
+              List.of(new Validity("CN=ca", NOON.minusSeconds(1), NOON.plus(left)))));
+    }
+
+    private static PlaneWorld agent(Duration... left) {
+      var list = Stream.of(left)
+          .map(each -> new Agent("c" + each, NOON, NOON, Optional.of(NOON.plus(each))))
+          .toList();
+      return PlaneWorld.fine(CBP)
+          .withAgents(new Agents.Known(list, 0, Optional.empty(), Optional.empty(), YESTERDAY));
+    }
+
+    @Test
+    void aClientCAIsReportedThirtyDaysBefore() {
+      var world = ca(DAY.multipliedBy(31));
+      assertThat(brief(world.status(), "CertificatesCurrent")).isEqualTo("True Valid");
+      assertThat(world.plan().recheck()).contains(DAY);
+
+      var later = world.after(DAY, next -> next);
+      assertThat(brief(later.status(), "CertificatesCurrent"))
+          .isEqualTo("False ClientCAExpiresSoon");
+      assertThat(brief(later.status(), "ClientCAResolved")).isEqualTo("True Resolved");
+      assertThat(brief(later.status(), "Ready")).as("a warning only").isEqualTo("True Ready");
+      assertThat(later.events()).containsExactly("Warning ClientCAExpiresSoon");
+      assertThat(later.plan().recheck()).contains(Duration.ofDays(30).plusSeconds(1));
+    }
+
+    @Test
+    void aClientCAIsExpiredAtTheMomentItExpires() {
+      var world = ca(DAY);
+      var at = world.after(world.plan().recheck().orElseThrow(), next -> next);
+      assertThat(brief(at.status(), "ClientCAResolved")).isEqualTo("False Expired");
+      assertThat(brief(at.status(), "Ready")).isEqualTo("False Expired");
+      assertThat(brief(at.status(), "CertificatesCurrent"))
+          .isEqualTo("Unknown ClientCANotResolved");
+      assertThat(at.events()).containsExactly("Warning Expired", "Warning NotReady");
+    }
+
+    @Test
+    void theNewestAgentCertificateIsReportedThirtyDaysBefore() {
+      var world = agent(DAY.multipliedBy(3), DAY.multipliedBy(31));
+      assertThat(brief(world.status(), "CertificatesCurrent")).isEqualTo("True Valid");
+      assertThat(world.plan().recheck()).contains(DAY);
+
+      var later = world.after(DAY, next -> next);
+      assertThat(brief(later.status(), "CertificatesCurrent"))
+          .isEqualTo("False AgentCertificateExpiresSoon");
+      assertThat(condition(later.status(), "CertificatesCurrent").message())
+          .contains(NOON.plus(DAY.multipliedBy(31)).toString());
+      assertThat(brief(later.status(), "Ready")).isEqualTo("True Ready");
+    }
+
+    @Test
+    void aRenewedAgentCertificateEndsTheWarning() {
+      var warned = agent(DAY);
+      var renewed = warned.after(Duration.ofMinutes(1), next -> next.withAgents(agents(1)));
+      assertThat(renewed.events()).containsExactly("Normal CertificatesCurrent");
+    }
+
+    @Test
+    void aGatewayThatDoesNotTellLeavesTheClientCA() {
+      var agent = new Agent("c", NOON, NOON, Optional.empty());
+      var world = PlaneWorld.fine(CBP)
+          .withAgents(
+              new Agents.Known(List.of(agent), 0, Optional.empty(), Optional.empty(), YESTERDAY));
+      assertThat(condition(world.status(), "CertificatesCurrent").message())
+          .startsWith("client CA valid until")
+          .doesNotContain("agent");
+    }
   }
 
   @Test
   void aNameThatIsNoPlaneIDIsNotReadyAndToldWhy() {
     var status = PlaneWorld.fine(CBP).withPlaneID("ci.prod").status();
     assertThat(brief(status, "Ready")).isEqualTo("False InvalidPlaneID");
+    assertThat(brief(status, "AgentConnected")).isEqualTo("False InvalidPlaneID");
     assertThat(condition(status, "Ready").message()).contains("ci.prod").contains("spec.planeID");
   }
 
@@ -258,7 +332,7 @@ class PlanePlannerTest {
       var world = connected.after(
           Duration.ofSeconds(90),
           later -> later.withAgents(
-              new Agents.Known(List.of(), 0, Optional.of(went), Optional.empty())));
+              new Agents.Known(List.of(), 0, Optional.of(went), Optional.empty(), YESTERDAY)));
       var agents = world.status().agentConnection();
       assertThat(agents)
           .isEqualTo(new AgentConnection(
@@ -295,7 +369,11 @@ class PlanePlannerTest {
       return connected.after(
           Duration.ofSeconds(seconds),
           later -> later.withAgents(new Agents.Known(
-              List.of(new Agent("c0", since, seen)), 0, Optional.empty(), Optional.empty())));
+              List.of(new Agent("c0", since, seen, Optional.of(NEXT_YEAR))),
+              0,
+              Optional.empty(),
+              Optional.empty(),
+              YESTERDAY)));
     }
 
     @Test
@@ -307,6 +385,54 @@ class PlanePlannerTest {
               .withStore(new SecretStore.Pending()));
       assertThat(world.plan().actions()).isEmpty();
       assertThat(world.plan().recheck()).contains(Duration.ofSeconds(12));
+    }
+
+    private PlaneWorld gatewayStartedAnew(Duration ago, int others) {
+      return connected.after(
+          Duration.ofMinutes(10),
+          later -> later
+              .withAgents(new Agents.Known(
+                  List.of(),
+                  others,
+                  Optional.of(later.now().minusSeconds(20)),
+                  Optional.empty(),
+                  later.now().minus(ago)))
+              .withStore(new SecretStore.Disconnected()));
+    }
+
+    @Test
+    void agentsOnTheirWayBackToAGatewayThatWasStartedAnewHaveNotGone() {
+      var world = gatewayStartedAnew(Duration.ofSeconds(5), 0);
+      assertThat(world.plan().actions()).isEmpty();
+      assertThat(world.plan().recheck()).contains(Duration.ofSeconds(25));
+    }
+
+    @Test
+    void agentsThatDoNotComeBackWentWhenTheGatewayDid() {
+      var world = gatewayStartedAnew(Duration.ofSeconds(30), 0);
+      assertThat(brief(world.status(), "AgentConnected")).isEqualTo("False NoAgentConnected");
+      assertThat(world.status().agentConnection().connected()).isFalse();
+      assertThat(world.status().agentConnection().lastDisconnectedTime())
+          .isEqualTo(Conditions.text(world.now().minusSeconds(20)));
+    }
+
+    @Test
+    void anAgentThatCameBackUnauthorisedIsToldAtOnce() {
+      assertThat(brief(gatewayStartedAnew(Duration.ofSeconds(5), 1).status(), "AgentConnected"))
+          .isEqualTo("False AgentNotAuthorized");
+    }
+
+    @Test
+    void anAgentThatLeavesTheNewGatewayIsToldAtOnce() {
+      var world = connected.after(
+          Duration.ofMinutes(10),
+          later -> later.withAgents(new Agents.Known(
+              List.of(),
+              0,
+              Optional.of(later.now().minusSeconds(1)),
+              Optional.empty(),
+              later.now().minusSeconds(5))));
+      assertThat(brief(world.status(), "AgentConnected")).isEqualTo("False NoAgentConnected");
     }
 
     @Test

@@ -35,6 +35,9 @@ record PlaneWorld(
   static final Validity YEAR =
       new Validity("CN=ca", NOON.minus(Duration.ofDays(1)), NOON.plus(Duration.ofDays(365)));
 
+  static final Instant NEXT_YEAR = NOON.plus(Duration.ofDays(360));
+  static final Instant YESTERDAY = NOON.minus(Duration.ofDays(1));
+
   static PlaneWorld fine(PlaneKind kind) {
     return new PlaneWorld(
         kind,
@@ -53,9 +56,10 @@ record PlaneWorld(
 
   static Agents agents(int count) {
     var list = java.util.stream.IntStream.range(0, count)
-        .mapToObj(i -> new Agent("c" + i, NOON.minusSeconds(30), NOON.minusSeconds(5)))
+        .mapToObj(i ->
+            new Agent("c" + i, NOON.minusSeconds(30), NOON.minusSeconds(5), Optional.of(NEXT_YEAR)))
         .toList();
-    return new Agents.Known(list, 0, Optional.empty(), Optional.empty());
+    return new Agents.Known(list, 0, Optional.empty(), Optional.empty(), YESTERDAY);
   }
 
   PlaneRef ref() {
