@@ -6,6 +6,7 @@ import dev.buildplane.apiserver.PodLogs;
 import dev.buildplane.gateway.Gateway;
 import dev.buildplane.gateway.GatewaySettings;
 import dev.buildplane.http.TlsIdentity;
+import dev.buildplane.metrics.Metrics;
 import dev.buildplane.model.Crds;
 import dev.buildplane.operator.BuildplaneOperator;
 import dev.buildplane.operator.OperatorSettings;
@@ -40,6 +41,7 @@ final class ControlPlaneRole {
     pki.ensure();
     var internalTrust = pki.trust("internal-ca");
     var parts = new Parts();
+    var metrics = new Metrics();
     try {
       var store =
           parts.add(ObjectStore.open(StoreSettings.at(data.controlPlane().resolve("objects.db"))));
@@ -60,12 +62,14 @@ final class ControlPlaneRole {
               loopback(healthPort),
               TlsIdentity.of(pki.identity("gateway-server")),
               () -> internalTrust),
-          gatewayClient));
+          gatewayClient,
+          metrics));
       parts.add(BuildplaneOperator.start(
           OperatorSettings.of(
-              URI.create("https://127.0.0.1:" + gateway.callerPort()),
-              pki.identity("operator"),
-              pki.trust("control-plane-ca")),
+                  URI.create("https://127.0.0.1:" + gateway.callerPort()),
+                  pki.identity("operator"),
+                  pki.trust("control-plane-ca"))
+              .withMetrics(metrics),
           operatorClient));
       new RoleReady(
               ProcessId.current(),

@@ -24,6 +24,7 @@ class ArchitectureTest {
       .importPackages("dev.buildplane");
 
   private static final Map<String, Set<String>> MAY_KNOW = Map.ofEntries(
+      Map.entry("metrics", Set.of()),
       Map.entry("pki", Set.of()),
       Map.entry("http", Set.of("pki")),
       Map.entry("store", Set.of()),
@@ -35,9 +36,9 @@ class ArchitectureTest {
       Map.entry("render", Set.of("schema", "model")),
       Map.entry("testkit", Set.of("pki")),
       Map.entry("apiserver", Set.of("store", "http", "schema", "patch", "pki")),
-      Map.entry("gateway", Set.of("model", "tunnel", "http", "pki")),
-      Map.entry("agent", Set.of("tunnel", "http", "pki")),
-      Map.entry("operator", Set.of("model", "plan", "render", "pki")),
+      Map.entry("gateway", Set.of("model", "tunnel", "http", "pki", "metrics")),
+      Map.entry("agent", Set.of("tunnel", "http", "pki", "metrics")),
+      Map.entry("operator", Set.of("model", "plan", "render", "pki", "metrics")),
       Map.entry("runner", Set.of()),
       Map.entry(
           "cli",
@@ -52,6 +53,7 @@ class ArchitectureTest {
               "agent",
               "operator",
               "runner",
+              "metrics",
               "pki")));
 
   private static final Set<String> PURE = Set.of("model", "plan", "render", "schema", "patch");

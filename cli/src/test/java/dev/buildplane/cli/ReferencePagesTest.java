@@ -3,6 +3,7 @@ package dev.buildplane.cli;
 import static org.assertj.core.api.Assertions.fail;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.buildplane.metrics.Metric;
 import dev.buildplane.model.Crds;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -10,6 +11,7 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.Locale;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
@@ -105,6 +107,29 @@ class ReferencePagesTest {
             field.getValue(),
             innerPath + "." + field.getKey(),
             needed.contains(field.getKey())));
+  }
+
+  @Test
+  void theMetricsPageIsUpToDate() throws IOException {
+    var page = new StringBuilder("""
+        # Metrics
+
+        Rendered from the code. Prometheus text at `/metrics` of the health port (8080), in the clear and without authentication:
+        keep that port inside the cluster. Timers are histograms with `_bucket`, `_sum` and `_count`.
+
+        | name | type | labels | meaning | when to act |
+        |---|---|---|---|---|
+        """);
+    for (var metric : Metric.values()) {
+      page.append("| `%s` | %s | %s | %s | %s |\n"
+          .formatted(
+              metric.id(),
+              metric.type().name().toLowerCase(Locale.ROOT),
+              metric.labels().isEmpty() ? "" : "`" + String.join("`, `", metric.labels()) + "`",
+              metric.help(),
+              metric.action()));
+    }
+    assertUpToDate(REFERENCE.resolve("metrics.md"), page.toString());
   }
 
   private static Set<String> required(JsonNode schema) {

@@ -12,6 +12,7 @@ import dev.buildplane.http.Principal;
 import dev.buildplane.http.ProblemFormat;
 import dev.buildplane.http.Route;
 import dev.buildplane.http.Router;
+import dev.buildplane.metrics.Metrics;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
 import java.time.Duration;
@@ -22,6 +23,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -73,15 +75,31 @@ public final class Gateway implements AutoCloseable {
   /// @throws IOException when an address cannot be bound
   public static Gateway start(GatewaySettings settings, KubernetesClient hubClient)
       throws IOException {
+    return start(settings, hubClient, new Metrics());
+  }
+
+  /// As above, in a process whose other parts count into `shared`: `/metrics` tells of all of them.
+  public static Gateway start(GatewaySettings settings, KubernetesClient hubClient, Metrics shared)
+      throws IOException {
     return start(
         settings,
         hubClient,
-        new AccessReviews(hubClient, settings.decisionLifetime(), settings.clock()));
+        new AccessReviews(hubClient, settings.decisionLifetime(), settings.clock()),
+        shared);
   }
 
   /// As above, with another authorizer.
   public static Gateway start(
       GatewaySettings settings, KubernetesClient hubClient, CallerAuthorizer authorizer)
+      throws IOException {
+    return start(settings, hubClient, authorizer, new Metrics());
+  }
+
+  private static Gateway start(
+      GatewaySettings settings,
+      KubernetesClient hubClient,
+      CallerAuthorizer authorizer,
+      Metrics shared)
       throws IOException {
     var replica = UUID.randomUUID();
     var feed = new PlaneFeed(settings.clock(), replica);
@@ -110,7 +128,7 @@ public final class Gateway implements AutoCloseable {
             loops),
         HttpServer.start(
             HttpServerSettings.plain("gateway-health", settings.health()),
-            healthRoutes(trust, sessions, metrics)));
+            healthRoutes(trust, () -> metrics.render(sessions.all()) + shared.render())));
     trust.start();
     return new Gateway(trust, sessions, clockwork(settings, sessions), listeners, loops, audit);
   }
@@ -146,8 +164,7 @@ public final class Gateway implements AutoCloseable {
     return router.build();
   }
 
-  private static Router healthRoutes(
-      PlaneTrust trust, AgentSessions sessions, GatewayMetrics metrics) {
+  private static Router healthRoutes(PlaneTrust trust, Supplier<String> metrics) {
     var router = Router.builder();
     for (var path : List.of("/healthz", "/livez", "/health")) {
       router.route(Route.get(path, Policy.PUBLIC, exchange -> plain(exchange, 200, "OK")));
@@ -167,7 +184,7 @@ public final class Gateway implements AutoCloseable {
         exchange -> exchange.respond(
             200,
             Headers.of("content-type", "text/plain; version=0.0.4; charset=utf-8"),
-            metrics.render(sessions.all()).getBytes(UTF_8))));
+            metrics.get().getBytes(UTF_8))));
     return router.build();
   }
 

@@ -1,5 +1,7 @@
 package dev.buildplane.gateway;
 
+import dev.buildplane.metrics.Metric;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
@@ -37,32 +39,20 @@ final class GatewayMetrics {
       streams += session.tunnel().activeStreams();
     }
     var out = new StringBuilder();
-    head(out, "buildplane_gateway_agents", "gauge", "Agents connected now.");
+    head(out, Metric.GATEWAY_AGENTS);
     perKind.forEach(
         (labels, count) -> line(out, "buildplane_gateway_agents{" + labels + "}", count));
-    head(out, "buildplane_gateway_streams", "gauge", "Tunnel streams open now.");
+    head(out, Metric.GATEWAY_STREAMS);
     line(out, "buildplane_gateway_streams", streams);
-    head(
-        out,
-        "buildplane_gateway_agent_connections_total",
-        "counter",
-        "Agents that connected since start.");
+    head(out, Metric.GATEWAY_AGENT_CONNECTIONS);
     line(out, "buildplane_gateway_agent_connections_total", agentsConnected.sum());
-    head(
-        out,
-        "buildplane_gateway_agent_rejections_total",
-        "counter",
-        "Agents turned away, by status.");
+    head(out, Metric.GATEWAY_AGENT_REJECTIONS);
     new TreeMap<>(agentsRejected)
         .forEach((status, count) -> line(
             out,
             "buildplane_gateway_agent_rejections_total{code=\"" + status + "\"}",
             count.sum()));
-    head(
-        out,
-        "buildplane_gateway_proxy_requests_total",
-        "counter",
-        "Proxied requests that ended, by class of status.");
+    head(out, Metric.GATEWAY_PROXY_REQUESTS);
     new TreeMap<>(proxied)
         .forEach((digit, count) -> line(
             out,
@@ -72,9 +62,10 @@ final class GatewayMetrics {
     return out.toString();
   }
 
-  private static void head(StringBuilder out, String name, String type, String help) {
-    out.append("# HELP ").append(name).append(' ').append(help).append('\n');
-    out.append("# TYPE ").append(name).append(' ').append(type).append('\n');
+  private static void head(StringBuilder out, Metric metric) {
+    var type = metric.type().name().toLowerCase(Locale.ROOT);
+    out.append("# HELP ").append(metric.id()).append(' ').append(metric.help()).append('\n');
+    out.append("# TYPE ").append(metric.id()).append(' ').append(type).append('\n');
   }
 
   private static void line(StringBuilder out, String series, long value) {

@@ -62,6 +62,7 @@ public final class BuildplaneOperator implements AutoCloseable {
     sessions = new PlaneSessions(clients, registry, wakeups::run, wakeups::plane);
     operator = new Operator(configuration -> configuration
         .withKubernetesClient(hubClient)
+        .withMetrics(new ReconcileMetrics(settings.metrics()))
         .withCloseClientOnStop(false)
         .withExecutorService(Executors.newVirtualThreadPerTaskExecutor())
         .withWorkflowExecutorService(Executors.newVirtualThreadPerTaskExecutor())
@@ -70,9 +71,10 @@ public final class BuildplaneOperator implements AutoCloseable {
         .withStopOnInformerErrorDuringStartup(true)
         .withUseSSAToPatchPrimaryResource(true));
     var planeObserver = new PlaneObserver(hub, registry, sessions, settings.clock());
+    var gauges = new PlaneGauges(settings.metrics());
     for (var kind : PlaneKind.values()) {
-      var reconciler =
-          new PlaneReconciler(kind, hub, planeObserver, sessions, statuses, events, wakeups);
+      var reconciler = new PlaneReconciler(
+          kind, hub, planeObserver, sessions, statuses, events, wakeups, gauges);
       operator.register(
           reconciler,
           configuration(reconciler, kind.singular(), kind.finalizer(), planeClass(kind)));

@@ -1,5 +1,6 @@
 package dev.buildplane.operator;
 
+import dev.buildplane.metrics.Metrics;
 import dev.buildplane.pki.Identity;
 import dev.buildplane.pki.TrustBundle;
 import dev.buildplane.render.ConfinementPolicy;
@@ -13,16 +14,31 @@ import java.time.InstantSource;
 /// @param gatewayTrust CA of the gateway's server certificate
 /// @param confinement what runs may create in build planes
 /// @param clock where the time comes from
+/// @param metrics what the operator counts into; whoever runs it exposes them
 public record OperatorSettings(
     URI gateway,
     Identity identity,
     TrustBundle gatewayTrust,
     ConfinementPolicy confinement,
-    InstantSource clock) {
+    InstantSource clock,
+    Metrics metrics) {
 
   /// Settings with the strictest confinement and the system's clock.
   public static OperatorSettings of(URI gateway, Identity identity, TrustBundle gatewayTrust) {
     return new OperatorSettings(
-        gateway, identity, gatewayTrust, ConfinementPolicy.strict(), InstantSource.system());
+        gateway,
+        identity,
+        gatewayTrust,
+        ConfinementPolicy.strict(),
+        InstantSource.system(),
+        new Metrics());
+  }
+
+  public OperatorSettings withClock(InstantSource other) {
+    return new OperatorSettings(gateway, identity, gatewayTrust, confinement, other, metrics);
+  }
+
+  public OperatorSettings withMetrics(Metrics other) {
+    return new OperatorSettings(gateway, identity, gatewayTrust, confinement, clock, other);
   }
 }

@@ -24,6 +24,7 @@ final class PlaneReconciler implements Reconciler<Plane>, Cleaner<Plane> {
   private final Statuses statuses;
   private final EventRecorder events;
   private final Wakeups wakeups;
+  private final PlaneGauges gauges;
 
   PlaneReconciler(
       PlaneKind kind,
@@ -32,7 +33,8 @@ final class PlaneReconciler implements Reconciler<Plane>, Cleaner<Plane> {
       PlaneSessions sessions,
       Statuses statuses,
       EventRecorder events,
-      Wakeups wakeups) {
+      Wakeups wakeups,
+      PlaneGauges gauges) {
     this.kind = kind;
     this.hub = hub;
     this.observer = observer;
@@ -40,6 +42,7 @@ final class PlaneReconciler implements Reconciler<Plane>, Cleaner<Plane> {
     this.statuses = statuses;
     this.events = events;
     this.wakeups = wakeups;
+    this.gauges = gauges;
   }
 
   @Override
@@ -67,7 +70,8 @@ final class PlaneReconciler implements Reconciler<Plane>, Cleaner<Plane> {
 
   private PlanePlan carryOut(Plane plane) {
     hub.awaitComplete();
-    var plan = PlanePlanner.plan(observer.observe(plane));
+    var seen = observer.observe(plane);
+    var plan = PlanePlanner.plan(seen);
     for (var action : plan.actions()) {
       switch (action) {
         case PlaneAction.RecordStatus(var status) -> {
@@ -82,6 +86,11 @@ final class PlaneReconciler implements Reconciler<Plane>, Cleaner<Plane> {
           wakeDependents(plane);
         }
       }
+    }
+    if (plan.actions().contains(new PlaneAction.RemoveFinalizer())) {
+      gauges.forget(seen.plane());
+    } else {
+      gauges.passed(seen, hub.status(plane));
     }
     return plan;
   }
