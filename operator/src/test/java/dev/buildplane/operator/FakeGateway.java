@@ -20,11 +20,13 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -44,6 +46,12 @@ final class FakeGateway implements AutoCloseable {
   private final List<BlockingQueue<String>> followers = new CopyOnWriteArrayList<>();
   private final Map<String, String> connections = new TreeMap<>();
   private final Map<String, List<String>> authorized = new TreeMap<>();
+
+  private final UUID replica = UUID.randomUUID();
+
+  // Guarded by this. A request with this method and ending is answered by the plane and by a lost connection to the caller.
+  private String losesMethod = "";
+  private String losesEnding = "";
 
   private FakeGateway(URI plane, SSLContext planeTls, Identity identity, int port)
       throws IOException {
@@ -73,15 +81,21 @@ final class FakeGateway implements AutoCloseable {
     return server.port();
   }
 
-  synchronized void connect(String id, String planeID, String... keys) {
+  void connect(String id, String planeID, String... keys) {
+    connectExpiring(Instant.now().plus(Duration.ofDays(365)), id, planeID, keys);
+  }
+
+  synchronized void connectExpiring(
+      Instant certificateExpires, String id, String planeID, String... keys) {
     var now = Instant.now();
     var line = """
-        {"type":"CONNECTION","connectionID":"%s","planeType":"buildplane","planeID":"%s","authorized":[%s],"connectedAt":"%s","lastSeen":"%s","protocol":"h2","agent":{"version":"test"}}""".formatted(
+        {"type":"CONNECTION","connectionID":"%s","planeType":"buildplane","planeID":"%s","authorized":[%s],"connectedAt":"%s","lastSeen":"%s","protocol":"h2","certificateExpires":"%s","agent":{"version":"test"}}""".formatted(
             id,
             planeID,
             String.join(",", List.of(keys).stream().map(key -> '"' + key + '"').toList()),
             now,
-            now);
+            now,
+            certificateExpires);
     connections.put(id, line);
     authorized.put(id, List.of(keys));
     tell(line);
@@ -92,6 +106,31 @@ final class FakeGateway implements AutoCloseable {
     authorized.remove(id);
     tell("""
         {"type":"DISCONNECTED","connectionID":"%s","planeType":"buildplane","planeID":"x","authorized":[],"at":"%s","reason":"test"}""".formatted(id, Instant.now()));
+  }
+
+  synchronized void heartbeat(String id, Instant lastSeen) {
+    tell("""
+        {"type":"HEARTBEAT","connectionID":"%s","planeType":"buildplane","planeID":"x","lastSeen":"%s"}""".formatted(id, lastSeen));
+  }
+
+  /// The next such request reaches the plane; then its agent is killed, before the answer has come through.
+  synchronized void killAgentsAfter(String method, String ending) {
+    losesMethod = method;
+    losesEnding = ending;
+  }
+
+  synchronized boolean hasAgents() {
+    return !connections.isEmpty();
+  }
+
+  private synchronized boolean isFatal(String method, String path) {
+    boolean fatal =
+        !losesMethod.isEmpty() && method.equals(losesMethod) && path.endsWith(losesEnding);
+    if (fatal) {
+      losesMethod = "";
+      List.copyOf(connections.keySet()).forEach(this::disconnect);
+    }
+    return fatal;
   }
 
   synchronized void reject(String planeID) {
@@ -107,7 +146,8 @@ final class FakeGateway implements AutoCloseable {
     var queue = new LinkedBlockingQueue<String>(STREAMS);
     synchronized (this) {
       queue.addAll(connections.values());
-      queue.add("{\"type\":\"SYNCED\",\"replica\":\"r\",\"at\":\"" + Instant.now() + "\"}");
+      queue.add(
+          "{\"type\":\"SYNCED\",\"replica\":\"" + replica + "\",\"at\":\"" + Instant.now() + "\"}");
       followers.add(queue);
     }
     exchange.onClose(() -> followers.remove(queue));
@@ -145,6 +185,10 @@ final class FakeGateway implements AutoCloseable {
       exchange.headers().first(name).ifPresent(value -> request.header(name, value));
     }
     var response = planeClient.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
+    if (isFatal(exchange.method(), exchange.rawPath())) {
+      response.body().close();
+      throw new HttpProblem(502, "the agent was lost before it answered");
+    }
     var type = response.headers().firstValue("content-type").orElse("application/json");
     var ended = new ArrayList<Runnable>();
     try (var in = response.body();

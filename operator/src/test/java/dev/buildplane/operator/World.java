@@ -5,11 +5,13 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.buildplane.apiserver.ApiServer;
 import dev.buildplane.apiserver.ApiServerSettings;
 import dev.buildplane.apiserver.PodLogs;
+import dev.buildplane.metrics.Metrics;
 import dev.buildplane.model.Crds;
 import dev.buildplane.pki.CertificateAuthority;
 import dev.buildplane.pki.Identity;
 import dev.buildplane.store.ObjectStore;
 import dev.buildplane.store.StoreSettings;
+import dev.buildplane.testkit.Kubectl;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
@@ -18,6 +20,7 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -46,16 +49,25 @@ final class World implements AutoCloseable {
 
   final CertificateAuthority ca = CertificateAuthority.create("world", YEAR);
   final Identity admin = ca.issueClient("operator", List.of("system:masters"), YEAR);
+  final Metrics metrics = new Metrics();
+
+  /// How far the operator's clock is ahead of the system's.
+  volatile Duration clockAhead = Duration.ZERO;
+
   final KubernetesClient hub;
   final KubernetesClient plane;
   FakeGateway gateway;
   BuildplaneOperator operator;
   private final Identity server = ca.issueServer("server", List.of("127.0.0.1", "localhost"), YEAR);
+  private final URI hubUri;
   private final URI planeUri;
+  private final Path folder;
   private final Deque<AutoCloseable> open = new ArrayDeque<>();
 
   World(Path folder) throws IOException {
-    hub = PlaneClients.direct(apiServer("hub", folder), admin, ca.trust());
+    this.folder = folder;
+    hubUri = apiServer("hub", folder);
+    hub = PlaneClients.direct(hubUri, admin, ca.trust());
     planeUri = apiServer("plane", folder);
     plane = PlaneClients.direct(planeUri, admin, ca.trust());
     open.push(hub);
@@ -81,7 +93,16 @@ final class World implements AutoCloseable {
   }
 
   void startOperator() {
-    operator = BuildplaneOperator.start(OperatorSettings.of(gateway.uri(), admin, ca.trust()), hub);
+    operator = BuildplaneOperator.start(
+        OperatorSettings.of(gateway.uri(), admin, ca.trust())
+            .withMetrics(metrics)
+            .withClock(() -> Instant.now().plus(clockAhead)),
+        hub);
+  }
+
+  /// The real `kubectl` against the control plane.
+  Kubectl kubectl() throws IOException {
+    return Kubectl.against(folder, hubUri.getPort(), ca.certificatePem(), admin);
   }
 
   static void apply(KubernetesClient client, String yaml) {
