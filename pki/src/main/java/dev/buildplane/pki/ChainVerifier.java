@@ -57,6 +57,9 @@ public final class ChainVerifier {
           "the certificate of " + subject(leaf) + " has an extended key usage without "
               + purpose.text());
     }
+    if (leaf.hasUnsupportedCriticalExtension()) {
+      return unknown(leaf, "it has a critical extension that is not understood");
+    }
     if (anchors.certificates().contains(leaf)) {
       return new Verdict.Trusted(notAfter(leaf));
     }
@@ -68,6 +71,7 @@ public final class ChainVerifier {
     var leaf = chain.getFirst();
     Set<TrustAnchor> roots = anchors.certificates().stream()
         .filter(root -> maySign(root) && validAt(root, now) && allows(root, purpose))
+        .filter(root -> !root.hasUnsupportedCriticalExtension())
         .map(root -> new TrustAnchor(root, null))
         .collect(Collectors.toUnmodifiableSet());
     if (roots.isEmpty()) {

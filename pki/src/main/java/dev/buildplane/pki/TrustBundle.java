@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
 
@@ -13,6 +14,9 @@ import java.util.Optional;
 ///
 /// @param certificates at least one, in the order of the text
 public record TrustBundle(List<X509Certificate> certificates) {
+  /// First byte of a certificate in DER.
+  private static final byte DER_SEQUENCE = 0x30;
+
   public TrustBundle {
     certificates = List.copyOf(certificates);
     if (certificates.isEmpty()) {
@@ -50,6 +54,23 @@ public record TrustBundle(List<X509Certificate> certificates) {
         .orElseThrow(
             () -> new CertificateProblem(
                 "expected base64 of a PEM or DER certificate, found base64 of something else; put the CA certificate there"));
+  }
+
+  /// Reads the data of a Secret's key as Kubernetes stores it: base64 of what [#parse] reads, or of DER.
+  ///
+  /// @throws CertificateProblem when it is no base64, or no certificate is in it
+  public static TrustBundle ofSecretData(String encoded) throws CertificateProblem {
+    try {
+      var bytes = Base64.getMimeDecoder().decode(encoded);
+      return parse(
+          bytes.length > 0 && bytes[0] == DER_SEQUENCE
+              ? encoded
+              : new String(bytes, StandardCharsets.UTF_8));
+    } catch (IllegalArgumentException notBase64) {
+      throw new CertificateProblem(
+          "expected base64 as the data of the Secret, found something else; write the Secret anew",
+          notBase64);
+    }
   }
 
   /// Reads a file, see [#parse].

@@ -60,6 +60,7 @@ class ChainVerifierTest {
     intermediates(ca, other);
     keysAndVersions(ca);
     impostors(ca, other, leaf);
+    extensions(ca);
     return CASES.stream();
   }
 
@@ -247,8 +248,57 @@ class ChainVerifierTest {
     good("RSA below RSA", List.of(Forge.named("a").client().rsa().by(rsaCa)), rsaCa);
     good("EC below RSA", List.of(Forge.named("a").client().by(rsaCa)), rsaCa);
     good("RSA below EC", List.of(Forge.named("a").client().rsa().by(ca)), ca);
+    for (var curve : List.of("secp384r1", "secp521r1")) {
+      var curved = Forge.named(curve).ca().curve(curve).selfSigned();
+      good(
+          curve + " below " + curve,
+          List.of(Forge.named("a").client().curve(curve).by(curved)),
+          curved);
+    }
+    var edwards = Forge.named("edwards").ca().ed25519().selfSigned();
+    good(
+        "Ed25519 below Ed25519", List.of(Forge.named("a").client().ed25519().by(edwards)), edwards);
+    good("EC below Ed25519", List.of(Forge.named("a").client().by(edwards)), edwards);
+    var alone = Forge.named("alone").client().ed25519().selfSigned();
+    good("an Ed25519 leaf that is the anchor", List.of(alone), alone);
     var old = Forge.named("old").version1().selfSigned();
     good("a version 1 CA", List.of(Forge.named("a").client().by(old)), old);
+  }
+
+  private static void extensions(Made ca) throws Exception {
+    bad(
+        "a leaf with an unknown critical extension",
+        Reason.UNKNOWN_AUTHORITY,
+        List.of(Forge.named("a").client().unknownCritical().by(ca)),
+        ca);
+    var step = Forge.named("step").ca().unknownCritical().by(ca);
+    bad(
+        "an intermediate with an unknown critical extension",
+        Reason.UNKNOWN_AUTHORITY,
+        List.of(Forge.named("a").client().by(step), step),
+        ca);
+    var odd = Forge.named("odd").ca().unknownCritical().selfSigned();
+    bad(
+        "a CA with an unknown critical extension",
+        Reason.UNKNOWN_AUTHORITY,
+        List.of(Forge.named("a").client().by(odd)),
+        odd);
+    var alone = Forge.named("alone").client().unknownCritical().selfSigned();
+    bad(
+        "a leaf with an unknown critical extension that is the anchor",
+        Reason.UNKNOWN_AUTHORITY,
+        List.of(alone),
+        alone);
+    var limited = Forge.named("limited").ca().permitting("ci.example").by(ca);
+    good(
+        "a name within the constraints of its intermediate",
+        List.of(Forge.named("a").client().dns("agent.ci.example").by(limited), limited),
+        ca);
+    bad(
+        "a name outside the constraints of its intermediate",
+        Reason.UNKNOWN_AUTHORITY,
+        List.of(Forge.named("a").client().dns("agent.prod.example").by(limited), limited),
+        ca);
   }
 
   private static void impostors(Made ca, Made other, Made leaf) throws Exception {

@@ -10,11 +10,17 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Date;
 import java.util.List;
+import org.bouncycastle.asn1.ASN1ObjectIdentifier;
+import org.bouncycastle.asn1.DEROctetString;
 import org.bouncycastle.asn1.x500.X500Name;
 import org.bouncycastle.asn1.x509.BasicConstraints;
 import org.bouncycastle.asn1.x509.ExtendedKeyUsage;
 import org.bouncycastle.asn1.x509.Extension;
+import org.bouncycastle.asn1.x509.GeneralName;
+import org.bouncycastle.asn1.x509.GeneralNames;
+import org.bouncycastle.asn1.x509.GeneralSubtree;
 import org.bouncycastle.asn1.x509.KeyPurposeId;
+import org.bouncycastle.asn1.x509.NameConstraints;
 import org.bouncycastle.cert.X509v1CertificateBuilder;
 import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
 import org.bouncycastle.cert.jcajce.JcaX509v1CertificateBuilder;
@@ -36,6 +42,11 @@ final class Forge {
       -2; // -2: no basic constraints; -1: end entity; others: CA with that length
   private final List<KeyPurposeId> usages = new ArrayList<>();
   private boolean rsa;
+  private boolean ed25519;
+  private String curve = "secp256r1";
+  private boolean unknownCritical;
+  private String dnsName = "";
+  private String permittedDns = "";
   private boolean version1;
   private KeyPair reuse;
 
@@ -87,6 +98,33 @@ final class Forge {
     return this;
   }
 
+  Forge ed25519() {
+    ed25519 = true;
+    return this;
+  }
+
+  Forge curve(String name) {
+    curve = name;
+    return this;
+  }
+
+  /// A critical extension nobody knows.
+  Forge unknownCritical() {
+    unknownCritical = true;
+    return this;
+  }
+
+  Forge dns(String name) {
+    dnsName = name;
+    return this;
+  }
+
+  /// A name constraint: only names below this one.
+  Forge permitting(String name) {
+    permittedDns = name;
+    return this;
+  }
+
   Forge version1() {
     version1 = true;
     return this;
@@ -113,18 +151,25 @@ final class Forge {
     if (reuse != null) {
       return reuse;
     }
+    if (ed25519) {
+      return KeyPairGenerator.getInstance("Ed25519").generateKeyPair();
+    }
     var generator = KeyPairGenerator.getInstance(rsa ? "RSA" : "EC");
     if (rsa) {
       generator.initialize(2048);
     } else {
-      generator.initialize(new ECGenParameterSpec("secp256r1"));
+      generator.initialize(new ECGenParameterSpec(curve));
     }
     return generator.generateKeyPair();
   }
 
   private X509Certificate make(X500Name issuer, KeyPair issuerKeys, KeyPair keys) throws Exception {
-    var algorithm =
-        issuerKeys.getPrivate().getAlgorithm().equals("RSA") ? "SHA256withRSA" : "SHA256withECDSA";
+    var algorithm = switch (issuerKeys.getPrivate().getAlgorithm()) {
+      case "RSA" -> "SHA256withRSA";
+      case "EC" -> "SHA256withECDSA";
+      case "EdDSA" -> "Ed25519";
+      default -> throw new AssertionError(issuerKeys.getPrivate().getAlgorithm());
+    };
     ContentSigner signer = new JcaContentSignerBuilder(algorithm).build(issuerKeys.getPrivate());
     var serial = new BigInteger(64, new java.security.SecureRandom());
     var from = Date.from(notBefore);
@@ -150,6 +195,27 @@ final class Forge {
           false,
           new ExtendedKeyUsage(usages.toArray(KeyPurposeId[]::new)));
     }
+    rare(builder);
     return converter.getCertificate(builder.build(signer));
+  }
+
+  private void rare(JcaX509v3CertificateBuilder builder) throws Exception {
+    if (unknownCritical) {
+      builder.addExtension(
+          new ASN1ObjectIdentifier("1.2.3.4.5.6.7"), true, new DEROctetString(new byte[1]));
+    }
+    if (!dnsName.isEmpty()) {
+      builder.addExtension(
+          Extension.subjectAlternativeName,
+          false,
+          new GeneralNames(new GeneralName(GeneralName.dNSName, dnsName)));
+    }
+    if (!permittedDns.isEmpty()) {
+      var permitted = new GeneralSubtree(new GeneralName(GeneralName.dNSName, permittedDns));
+      builder.addExtension(
+          Extension.nameConstraints,
+          true,
+          new NameConstraints(new GeneralSubtree[] {permitted}, null));
+    }
   }
 }

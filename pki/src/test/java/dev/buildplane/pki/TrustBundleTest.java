@@ -38,6 +38,19 @@ class TrustBundleTest {
   }
 
   @Test
+  void readsTheDataOfASecretInEveryForm() throws Exception {
+    var base64 = Base64.getEncoder();
+    var pem = ca.certificatePem().getBytes(StandardCharsets.UTF_8);
+    for (var bytes : List.of(pem, base64.encode(pem), ca.certificate().getEncoded())) {
+      assertThat(TrustBundle.ofSecretData(base64.encodeToString(bytes)).certificates())
+          .containsExactly(ca.certificate());
+    }
+    assertThatThrownBy(() -> TrustBundle.ofSecretData("A"))
+        .isInstanceOf(CertificateProblem.class)
+        .hasMessageContaining("base64");
+  }
+
+  @Test
   void readsBundlesAndSkipsForeignBlocksAndText() throws Exception {
     var text = "# issued by hand\n" + ca.certificatePem()
         + Pem.encode("EC PARAMETERS", new byte[] {6, 8, 42})
