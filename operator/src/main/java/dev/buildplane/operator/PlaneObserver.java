@@ -15,9 +15,7 @@ import dev.buildplane.plan.PlaneObserved.SecretStore;
 import dev.buildplane.plan.PlaneObserved.Validity;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Secret;
-import java.nio.charset.StandardCharsets;
 import java.time.InstantSource;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,9 +23,6 @@ import java.util.TreeSet;
 
 /// Reads everything a pass over a plane looks at, from caches.
 final class PlaneObserver {
-  /// First byte of a certificate in DER.
-  private static final byte DER_SEQUENCE = 0x30;
-
   private static final PlaneSpec NOTHING =
       new PlaneSpec(null, null, null, null, null, null, null, null);
 
@@ -83,8 +78,9 @@ final class PlaneObserver {
     if (clientCA == null) {
       return new ClientCA.NotConfigured();
     }
-    if (clientCA.value() != null && !clientCA.value().isEmpty()) {
-      return parse(clientCA.value());
+    var value = clientCA.value();
+    if (value != null && !value.isEmpty()) {
+      return certificates(() -> TrustBundle.parse(value));
     }
     return clientCA.secretRef() == null
         ? new ClientCA.NotConfigured()
@@ -105,15 +101,7 @@ final class PlaneObserver {
       return new ClientCA.KeyMissing(
           namespace, name, key, List.copyOf(new TreeSet<>(data.keySet())));
     }
-    try {
-      var bytes = Base64.getMimeDecoder().decode(encoded);
-      return parse(
-          bytes.length > 0 && bytes[0] == DER_SEQUENCE
-              ? encoded
-              : new String(bytes, StandardCharsets.UTF_8));
-    } catch (IllegalArgumentException e) {
-      return new ClientCA.Unreadable("the data of the Secret is not base64");
-    }
+    return certificates(() -> TrustBundle.ofSecretData(encoded));
   }
 
   private static String namespace(PlaneRef ref, SecretKeyRef reference) {
@@ -135,9 +123,14 @@ final class PlaneObserver {
         && secret.getMetadata().getNamespace().equals(namespace(plane.ref(), reference));
   }
 
-  private static ClientCA parse(String text) {
+  /// Certificates on their way in.
+  private interface Source {
+    TrustBundle read() throws CertificateProblem;
+  }
+
+  private static ClientCA certificates(Source source) {
     try {
-      return new ClientCA.Certificates(TrustBundle.parse(text).certificates().stream()
+      return new ClientCA.Certificates(source.read().certificates().stream()
           .map(one -> new Validity(
               one.getSubjectX500Principal().getName(),
               one.getNotBefore().toInstant(),

@@ -6,6 +6,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import java.net.HttpURLConnection;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -107,6 +108,11 @@ final class StoreFollower implements AutoCloseable {
         .withField("metadata.name", name)
         .runnableInformer(0);
     watch.exceptionHandler((started, problem) -> {
+      if (isUninstalled(problem)) {
+        now(new SecretStore.ApiMissing());
+        probeIn(REPEAT);
+        return false;
+      }
       if (!started) {
         now(new SecretStore.Failed(String.valueOf(problem.getMessage())));
       }
@@ -120,6 +126,12 @@ final class StoreFollower implements AutoCloseable {
       informer = watch;
     }
     watch.start().thenRun(() -> look(watch));
+  }
+
+  /// Stores cannot be listed any more because the plane does not know their kind, or not in this version.
+  private static boolean isUninstalled(Throwable problem) {
+    return problem instanceof KubernetesClientException refused
+        && refused.getCode() == HttpURLConnection.HTTP_NOT_FOUND;
   }
 
   private void look(SharedIndexInformer<GenericKubernetesResource> watch) {

@@ -407,6 +407,59 @@ class PlaneStatusIT {
     awaitCondition(cluster("leaf"), "CertificatesCurrent", "True Valid");
   }
 
+  private static final String STORES = """
+      apiVersion: apiextensions.k8s.io/v1
+      kind: CustomResourceDefinition
+      metadata: {name: clustersecretstores.external-secrets.io}
+      spec:
+        group: external-secrets.io
+        names: {kind: ClusterSecretStore, listKind: ClusterSecretStoreList, plural: clustersecretstores, singular: clustersecretstore}
+        scope: Cluster
+        versions:
+          - name: v1
+            served: true
+            storage: true
+            schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+          - name: v1beta1
+            served: true
+            storage: false
+            schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+      """;
+
+  private static void store(String name, String ready, String reason) {
+    World.apply(world.plane, """
+        apiVersion: external-secrets.io/v1
+        kind: ClusterSecretStore
+        metadata: {name: %s}
+        status: {conditions: [{type: Ready, status: "%s", reason: %s, message: told by the store}]}
+        """.formatted(name, ready, reason));
+  }
+
+  @Test
+  void theSecretStoreInsideThePlaneIsWatchedInItsNewestVersion() {
+    World.apply(world.plane, STORES);
+    world.agentCa("vaulted");
+    world.clusterBuildPlane("vaulted", "secretStoreRef: {name: vault}");
+    awaitCondition(cluster("vaulted"), "SecretStoreReady", "Unknown PlaneDisconnected");
+    world.gateway.connect("vaulted-c1", "vaulted-id", "/vaulted");
+    awaitCondition(cluster("vaulted"), "SecretStoreReady", "False NotFound");
+    store("vault", "False", "InvalidProviderConfig");
+    awaitCondition(cluster("vaulted"), "SecretStoreReady", "False NotReady");
+    assertThat(message(cluster("vaulted"), "SecretStoreReady")).contains("told by the store");
+    store("vault", "True", "Valid");
+    awaitCondition(cluster("vaulted"), "Ready", "True Ready");
+    store("another", "False", "Whatever");
+    World.apply(world.plane, STORES);
+    world
+        .plane
+        .genericKubernetesResources("external-secrets.io/v1", "ClusterSecretStore")
+        .withName("vault")
+        .delete();
+    awaitCondition(cluster("vaulted"), "SecretStoreReady", "False NotFound");
+    world.gateway.disconnect("vaulted-c1");
+    awaitCondition(cluster("vaulted"), "SecretStoreReady", "Unknown PlaneDisconnected");
+  }
+
   @Test
   void passesAreCountedUnderTheNamesOfControllerRuntime() {
     readyPlane("counted");
