@@ -3,7 +3,12 @@ package dev.buildplane.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.buildplane.metrics.Metric;
 import dev.buildplane.pki.CertificateAuthority;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -131,6 +136,36 @@ class StandaloneIT {
     assertThat(table.lines().findFirst().orElseThrow().split("\\s{2,}"))
         .containsExactly("NAME", "PLANE ID", "READY", "AGENTS", "AGE");
     assertThat(table).containsPattern("shared-buildplane +shared-builder +True +1 ");
+  }
+
+  @Test
+  void oneEndpointTellsTheMetricsOfGatewayAndOperatorAndOnlyThoseOfTheCatalogue() throws Exception {
+    var ready =
+        "buildplane_plane_ready{kind=\"ClusterBuildPlane\",name=\"shared-buildplane\",namespace=\"\"} 1.0";
+    await().atMost(PATIENCE).untilAsserted(() -> assertThat(metrics()).contains(ready));
+    var known = Stream.of(Metric.values()).map(Metric::id).toList();
+    var told = metrics()
+        .lines()
+        .filter(line -> line.startsWith("# HELP "))
+        .map(line -> line.split(" ", 4)[2].replaceFirst("_seconds_max$", "_seconds"))
+        .toList();
+    assertThat(told).isSubsetOf(known);
+    assertThat(told)
+        .contains(
+            Metric.GATEWAY_AGENTS.id(),
+            Metric.RECONCILES.id(),
+            Metric.RECONCILE_TIME.id(),
+            Metric.QUEUE_DEPTH.id(),
+            Metric.CERTIFICATE_EXPIRY.id());
+  }
+
+  private String metrics() throws Exception {
+    try (var client = HttpClient.newHttpClient()) {
+      var uri = URI.create("http://127.0.0.1:" + installation.state().healthPort() + "/metrics");
+      return client
+          .send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString())
+          .body();
+    }
   }
 
   @Test

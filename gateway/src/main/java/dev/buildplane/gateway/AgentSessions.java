@@ -7,6 +7,7 @@ import dev.buildplane.pki.Verdict;
 import dev.buildplane.tunnel.CloseReason;
 import io.netty.channel.EventLoop;
 import java.security.cert.X509Certificate;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -34,6 +35,10 @@ final class AgentSessions {
 
   /// Under this key of its metadata an agent names its process, so that several connections of one are told apart from several agents.
   static final String INSTANCE = "instance";
+
+  /// How long before its certificate expires a connection takes new calls only when there is no other, so that short calls
+  /// do not end with it.
+  static final Duration LAST_CALLS = Duration.ofSeconds(5);
 
   /// What a certificate is good for, and until when.
   record Judgement(Set<PlaneRef> grants, Instant until) {}
@@ -184,10 +189,14 @@ final class AgentSessions {
     if (streaming) {
       able.removeIf(session -> !session.streams());
     }
+    var lasting = able.stream()
+        .filter(session -> session.trustEnds().isAfter(clock.instant().plus(LAST_CALLS)))
+        .toList();
+    var turnOf = lasting.isEmpty() ? able : lasting;
     long turn = turns.computeIfAbsent(ref, _ -> new AtomicLong()).getAndIncrement();
-    var next = able.get((int) Math.floorMod(turn, (long) able.size()));
+    var next = turnOf.get((int) Math.floorMod(turn, (long) turnOf.size()));
     return Optional.of(
-        next.tunnel().runsOn(loop) ? next : siblingOn(loop, next, able).orElse(next));
+        next.tunnel().runsOn(loop) ? next : siblingOn(loop, next, turnOf).orElse(next));
   }
 
   private static Optional<AgentSession> siblingOn(

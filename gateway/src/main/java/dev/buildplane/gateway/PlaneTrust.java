@@ -1,7 +1,5 @@
 package dev.buildplane.gateway;
 
-import static java.nio.charset.StandardCharsets.ISO_8859_1;
-
 import dev.buildplane.model.ClientCA;
 import dev.buildplane.model.Limits;
 import dev.buildplane.model.Plane;
@@ -14,7 +12,6 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -185,19 +182,18 @@ final class PlaneTrust implements AutoCloseable {
       return new Entry(ref, key, deleting, Optional.empty(), problem);
     }
     try {
-      return new Entry(
-          ref, key, deleting, Optional.of(TrustBundle.parse(certificateText(plane))), "");
+      return new Entry(ref, key, deleting, Optional.of(bundle(plane)), "");
     } catch (CertificateProblem e) {
       return new Entry(ref, key, deleting, Optional.empty(), String.valueOf(e.getMessage()));
     }
   }
 
   /// `value` before `secretRef`, as v0.17 has it (reference: planes, section 4.2).
-  private String certificateText(Plane plane) throws CertificateProblem {
+  private TrustBundle bundle(Plane plane) throws CertificateProblem {
     var clientCA = clientCA(plane);
     var value = clientCA.map(ClientCA::value).orElse("");
     if (!value.isBlank()) {
-      return value;
+      return TrustBundle.parse(value);
     }
     var ref = clientCA.map(ClientCA::secretRef).orElse(null);
     var name = secretOf(plane)
@@ -211,7 +207,7 @@ final class PlaneTrust implements AutoCloseable {
       throw new CertificateProblem("spec.clusterAgent.clientCA.secretRef: expected Secret "
           + name.namespace() + "/" + name.name() + " with the named key, found none");
     }
-    return new String(Base64.getMimeDecoder().decode(data), ISO_8859_1);
+    return TrustBundle.ofSecretData(data);
   }
 
   private static Optional<ClientCA> clientCA(Plane plane) {
@@ -228,8 +224,9 @@ final class PlaneTrust implements AutoCloseable {
       return Optional.empty();
     }
     var given = clientCA.secretRef();
-    var namespace =
-        given.namespace() != null ? given.namespace() : plane.getMetadata().getNamespace();
+    var namespace = given.namespace() != null && !given.namespace().isEmpty()
+        ? given.namespace()
+        : plane.getMetadata().getNamespace();
     if (namespace == null || given.name() == null || given.key() == null) {
       return Optional.empty();
     }
