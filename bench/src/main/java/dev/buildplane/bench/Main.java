@@ -30,7 +30,7 @@ public final class Main {
   }
 
   private static final Map<String, Callable<Integer>> COMMANDS =
-      Map.of("peers", new PeersBench(), "scale", new ScaleBench());
+      Map.of("peers", new PeersBench(), "scale", new ScaleBench(), "wan", new WanBench());
 
   private Main() {}
 

@@ -109,13 +109,17 @@ final class PeerStage implements AutoCloseable {
   }
 
   private void startTunnels() throws Exception {
-    var boring = tunnel("tunnel", List.of());
+    var boring = tunnel("tunnel", List.of(), List.of());
     addTunnel(boring, "tunnel", false);
     if (!options.quick || options.http2) {
       addTunnel(boring, "tunnel, HTTP/2", true);
     }
     if (!options.quick) {
-      addTunnel(tunnel("tunnel-jdk-tls", List.of(JDK_TLS)), "tunnel, JDK TLS", false);
+      addTunnel(tunnel("tunnel-jdk-tls", List.of(JDK_TLS), List.of()), "tunnel, JDK TLS", false);
+    }
+    for (var further : options.furtherAgents.entrySet()) {
+      var label = "tunnel-" + peers.size();
+      addTunnel(tunnel(label, List.of(), List.of(further.getValue())), further.getKey(), false);
     }
   }
 
@@ -132,7 +136,8 @@ final class PeerStage implements AutoCloseable {
     return AgentProcess.endpoint(certificates, "127.0.0.1", gateway.port("callers"), PLANE, http2);
   }
 
-  private Tunnel tunnel(String label, List<String> jvm) throws Exception {
+  private Tunnel tunnel(String label, List<String> jvm, List<String> moreArguments)
+      throws Exception {
     var gatewayJvm = new ArrayList<>(options.gatewayJvm());
     gatewayJvm.addAll(jvm);
     var gateway = add(Child.part(
@@ -144,6 +149,8 @@ final class PeerStage implements AutoCloseable {
         Integer.toString(hubPort)));
     var agentJvm = new ArrayList<>(options.agentJvm());
     agentJvm.addAll(jvm);
+    var arguments = new ArrayList<>(options.agentArguments);
+    arguments.addAll(moreArguments);
     var begun = System.nanoTime();
     var agent = add(AgentProcess.start(
         label + "-agent",
@@ -154,7 +161,7 @@ final class PeerStage implements AutoCloseable {
         "127.0.0.1:" + gateway.port("agents"),
         PLANE,
         "127.0.0.1:" + target.port("target"),
-        options.agentArguments));
+        arguments));
     try (var client = new LoadClient(tunnelEndpoint(gateway, false))) {
       AgentProcess.awaitAnswer(client, agent);
     }

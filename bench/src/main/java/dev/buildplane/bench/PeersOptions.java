@@ -68,6 +68,13 @@ final class PeersOptions {
   List<String> agentArguments = new ArrayList<>();
 
   @Option(
+      names = "--also-agent",
+      paramLabel = "NAME=ARGUMENT",
+      description =
+          "Another row: a gateway and an agent of their own, the agent started with this further argument; may be repeated")
+  Map<String, String> furtherAgents = new LinkedHashMap<>();
+
+  @Option(
       names = "--peer",
       paramLabel = "NAME=URL",
       description =

@@ -153,9 +153,8 @@ final class ScaleBench implements Callable<Integer> {
     return List.of(text.strip().split("\\s+"));
   }
 
-  @SuppressWarnings("AnnotateFormatMethod") // its annotation would be the only use of another dependency
-  private void row(String what, String format, Object... values) {
-    out.println("| " + what + " | " + format.formatted(values) + " |");
+  private void row(String what, String figure) {
+    out.println("| " + what + " | " + figure + " |");
     out.flush();
   }
 
@@ -181,10 +180,10 @@ final class ScaleBench implements Callable<Integer> {
       connect(scene, samples);
       var beside = canary.paced(Request.get("/small"), CANARY_PAUSE_MILLIS);
       sample(scene, samples);
-      row("canary request beside that, p50, p99", "%s", quantiles(beside.stop()));
+      row("canary request beside that, p50, p99", quantiles(beside.stop()));
       idle(scene);
       storm(scene, canary);
-      row("connections lost that nobody dropped", "%d", scene.swarm().losses());
+      row("connections lost that nobody dropped", "%d".formatted(scene.swarm().losses()));
     }
   }
 
@@ -209,7 +208,7 @@ final class ScaleBench implements Callable<Integer> {
         one.get();
       }
     }
-    row("planes created, " + CREATORS + " at a time", "%.0f/s", planes / seconds(begun));
+    row("planes created, " + CREATORS + " at a time", "%.0f/s".formatted(planes / seconds(begun)));
   }
 
   private static void create(KubernetesClient client, String name, String ca) {
@@ -253,21 +252,25 @@ final class ScaleBench implements Callable<Integer> {
     var took = scene.swarm().dial(first, last, DIALS_AHEAD);
     var settling = System.nanoTime();
     var count = last - first;
-    row("agents connected, " + DIALS_AHEAD + " at a time", "%.0f/s", count / took);
+    row("agents connected, " + DIALS_AHEAD + " at a time", "%.0f/s".formatted(count / took));
     row(
         "the gateway's processor time for it",
-        "%.2f ms per agent",
-        (gateway.cpuSeconds() - cpu) * 1000 / count);
+        "%.2f ms per agent".formatted((gateway.cpuSeconds() - cpu) * 1000 / count));
     awaitConnected(planes - samples);
-    row("all their planes seen connected", "%.1f s after the last agent", seconds(settling));
+    row(
+        "all their planes seen connected",
+        "%.1f s after the last agent".formatted(seconds(settling)));
     var nowLive = JvmMemory.liveBytes(scene.gateway().pid());
-    row("live heap of the gateway per idle agent", "%.1f KiB", (nowLive - live) / 1024.0 / count);
+    row(
+        "live heap of the gateway per idle agent",
+        "%.1f KiB".formatted((nowLive - live) / 1024.0 / count));
     row(
         "resident memory of the gateway per idle agent",
-        "%.1f KiB (from %.0f to %.0f MiB)",
-        (gateway.residentMebibytes() - resident) * 1024 / count,
-        resident,
-        gateway.residentMebibytes());
+        "%.1f KiB (from %.0f to %.0f MiB)"
+            .formatted(
+                (gateway.residentMebibytes() - resident) * 1024 / count,
+                resident,
+                gateway.residentMebibytes()));
   }
 
   private void awaitConnected(int count) throws Exception {
@@ -296,9 +299,7 @@ final class ScaleBench implements Callable<Integer> {
         .toArray();
     row(
         "agent connected until a watcher sees it in the plane's status, p50, p99",
-        "%s (%d samples)",
-        quantiles(new LoadClient.Round(nanos, 1)),
-        samples);
+        "%s (%d samples)".formatted(quantiles(new LoadClient.Round(nanos, 1)), samples));
     for (var plane = planes - samples; plane < planes; plane++) {
       for (var more = 1; more < perPlane; more++) {
         scene.swarm().sample(plane * perPlane + more);
@@ -315,13 +316,12 @@ final class ScaleBench implements Callable<Integer> {
     var took = seconds(begun);
     var writes = version(scene.client()) - version;
     var used = Usage.cpu(scene.usages());
-    row("writes to the API server while idle", "%.0f per minute", writes * 60 / took);
+    row("writes to the API server while idle", "%.0f per minute".formatted(writes * 60 / took));
     for (var usage : scene.usages()) {
       row(
           usage.name() + " while idle: processor, resident memory",
-          "%.1f %% of one, %.0f MiB",
-          spent(usage, cpu, used) * 100 / took,
-          usage.residentMebibytes());
+          "%.1f %% of one, %.0f MiB"
+              .formatted(spent(usage, cpu, used) * 100 / took, usage.residentMebibytes()));
     }
   }
 
@@ -346,16 +346,16 @@ final class ScaleBench implements Callable<Integer> {
     var took = scene.swarm().drop();
     var during = canary.stop();
     var used = Usage.cpu(scene.usages());
-    row("all agents dropped at once: all back after", "%.1f s", took);
-    row("... agents per second", "%.0f", agents / took);
-    row("... canary request meanwhile, p50, p99", "%s", quantiles(during));
+    row("all agents dropped at once: all back after", "%.1f s".formatted(took));
+    row("... agents per second", "%.0f".formatted(agents / took));
+    row("... canary request meanwhile, p50, p99", quantiles(during));
     for (var usage : scene.usages()) {
       row(
           "... " + usage.name() + ": processor time, resident memory",
-          "%.1f s, %.0f MiB",
-          spent(usage, cpu, used),
-          usage.residentMebibytes());
+          "%.1f s, %.0f MiB".formatted(spent(usage, cpu, used), usage.residentMebibytes()));
     }
-    row("... writes to the API server meanwhile", "%d", version(scene.client()) - version);
+    row(
+        "... writes to the API server meanwhile",
+        "%d".formatted(version(scene.client()) - version));
   }
 }

@@ -67,6 +67,7 @@ final class PlaneTrust implements AutoCloseable {
 
   private <T extends Plane> SharedIndexInformer<T> inform(Class<T> type) {
     var informer = hubClient.resources(type).inAnyNamespace().runnableInformer(0);
+    informer.itemStore(new LeanPlanes<>());
     informer.exceptionHandler((_, cause) -> {
       log.warn(
           "watching {} at the hub failed, trying again: {}",
