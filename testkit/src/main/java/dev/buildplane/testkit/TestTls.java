@@ -2,42 +2,42 @@ package dev.buildplane.testkit;
 
 import dev.buildplane.pki.Identity;
 import dev.buildplane.pki.TrustBundle;
-import java.io.IOException;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.Certificate;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
+import org.jspecify.annotations.Nullable;
 
-/// TLS of the JDK for peers of tests.
+/// TLS by the JDK's own means, so that what tests speak shares no code with what they test.
 public final class TestTls {
-  private static final char[] NO_PASSWORD = {};
-
   private TestTls() {}
 
-  /// A context with that identity and that trust and nothing else.
-  public static SSLContext context(Identity identity, TrustBundle trust) throws IOException {
+  /// Trusts `peers` and shows `own`, expired or foreign as it may be.
+  ///
+  /// @param own null shows nothing
+  public static SSLContext context(TrustBundle peers, @Nullable Identity own) {
     try {
-      var own = KeyStore.getInstance("PKCS12");
-      own.load(null, null);
-      own.setKeyEntry(
-          "own", identity.key(), NO_PASSWORD, identity.chain().toArray(Certificate[]::new));
-      var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-      keys.init(own, NO_PASSWORD);
       var trusted = KeyStore.getInstance("PKCS12");
+      var keys = KeyStore.getInstance("PKCS12");
       trusted.load(null, null);
-      int number = 0;
-      for (var certificate : trust.certificates()) {
-        trusted.setCertificateEntry("ca-" + number++, certificate);
+      keys.load(null, null);
+      for (var certificate : peers.certificates()) {
+        trusted.setCertificateEntry("ca-" + trusted.size(), certificate);
       }
-      var judges = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-      judges.init(trusted);
+      if (own != null) {
+        keys.setKeyEntry("own", own.key(), new char[0], own.chain().toArray(Certificate[]::new));
+      }
+      var trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      trust.init(trusted);
+      var shown = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+      shown.init(keys, new char[0]);
       var context = SSLContext.getInstance("TLS");
-      context.init(keys.getKeyManagers(), judges.getTrustManagers(), null);
+      context.init(shown.getKeyManagers(), trust.getTrustManagers(), null);
       return context;
-    } catch (GeneralSecurityException e) {
-      throw new IOException("cannot make a TLS context of a test", e);
+    } catch (GeneralSecurityException | java.io.IOException e) {
+      throw new IllegalStateException("this Java cannot build a TLS context", e);
     }
   }
 }
