@@ -22,6 +22,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import javax.net.ssl.SSLContext;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +41,7 @@ final class Chain implements AutoCloseable {
   final RecordingTarget target;
   final CertificateAuthority foreign = CertificateAuthority.create("foreign", TestHub.YEAR);
   final Identity operator;
+  private final Map<Optional<Identity>, SSLContext> contexts = new ConcurrentHashMap<>();
   private final Path folder;
   private final Agent agent;
 
@@ -93,8 +95,10 @@ final class Chain implements AutoCloseable {
     return request.append("\r\n").toString();
   }
 
+  /// One context per identity, so that sessions are resumed as real clients do.
   SSLContext tls(@Nullable Identity identity) {
-    return TestTls.context(hub.ca.trust(), identity);
+    return contexts.computeIfAbsent(
+        Optional.ofNullable(identity), own -> TestTls.context(hub.ca.trust(), own.orElse(null)));
   }
 
   RawHttp callers(@Nullable Identity identity) throws IOException {

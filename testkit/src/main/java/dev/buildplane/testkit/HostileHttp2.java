@@ -52,9 +52,11 @@ public final class HostileHttp2 implements Closeable {
   private final ConcurrentMap<Integer, CompletableFuture<Integer>> statuses =
       new ConcurrentHashMap<>();
   private final ConcurrentMap<Integer, CompletableFuture<Long>> resets = new ConcurrentHashMap<>();
+  private final CompletableFuture<Integer> opened = new CompletableFuture<>();
   private final CompletableFuture<Long> end = new CompletableFuture<>();
   private final AtomicLong encoderTable = new AtomicLong(4096);
   private final AtomicLong frames = new AtomicLong();
+  private int prefaceBytes;
   private volatile long goAway = NO_CODE;
 
   private HostileHttp2(Closeable connection, InputStream in, OutputStream out) {
@@ -76,6 +78,13 @@ public final class HostileHttp2 implements Closeable {
     var http2 = new HostileHttp2(raw, raw.in(), new java.io.BufferedOutputStream(raw.out(), 16384));
     http2.out.write(PREFACE.getBytes(ISO_8859_1));
     return http2;
+  }
+
+  /// The server's side, so without a preface, on streams that carry the connection; nobody listens yet.
+  public static HostileHttp2 server(Closeable connection, InputStream in, OutputStream out) {
+    var server = new HostileHttp2(connection, in, out);
+    server.prefaceBytes = PREFACE.length();
+    return server;
   }
 
   /// Starts taking in what the peer says.
@@ -178,6 +187,11 @@ public final class HostileHttp2 implements Closeable {
     return await(resets.computeIfAbsent(stream, _ -> new CompletableFuture<>()), "RST_STREAM");
   }
 
+  /// The first stream the peer sent a header block on.
+  public int opened() throws InterruptedException {
+    return await(opened, "a header block");
+  }
+
   /// Waits for the connection's end: the code of its GOAWAY, or [#NO_CODE] when it was cut without.
   public long end() throws InterruptedException {
     return await(end, "the connection's end");
@@ -207,6 +221,7 @@ public final class HostileHttp2 implements Closeable {
 
   private void readAll() {
     try (var data = new DataInputStream(in)) {
+      data.readNBytes(prefaceBytes); // of the peer, when it is the client
       while (true) {
         int length = (data.readUnsignedByte() << 16) | data.readUnsignedShort();
         int type = data.readUnsignedByte();
@@ -226,9 +241,10 @@ public final class HostileHttp2 implements Closeable {
     resets.values().forEach(code -> code.complete(NO_CODE));
   }
 
-  private void took(int type, int stream, byte[] payload) throws IOException {
+  private void took(int type, int stream, byte[] payload) {
     switch (type) {
       case HEADERS -> {
+        opened.complete(stream);
         int status = statusOf(ByteBuffer.wrap(payload));
         if (status >= 200) {
           statuses.computeIfAbsent(stream, _ -> new CompletableFuture<>()).complete(status);
@@ -247,8 +263,8 @@ public final class HostileHttp2 implements Closeable {
     }
   }
 
-  /// The status that opens every answer's block: size updates, then an indexed field or a literal.
-  private int statusOf(ByteBuffer block) throws IOException {
+  /// The status that opens every answer's block: size updates, then an indexed field or a literal. -1 for other fields.
+  private int statusOf(ByteBuffer block) {
     int first = block.get() & 0xff;
     while ((first & 0xe0) == 0x20) {
       encoderTable.set(integer(block, first, 5));
@@ -259,8 +275,8 @@ public final class HostileHttp2 implements Closeable {
       return index >= 8 && index < 8 + STATIC_STATUS.length ? STATIC_STATUS[index - 8] : -1;
     }
     int prefix = (first & 0x40) != 0 ? 6 : 4;
-    if (integer(block, first, prefix) == 0) {
-      throw new IOException("expected :status by its index");
+    if (integer(block, first, prefix) != 8) {
+      return -1;
     }
     var value = new byte[block.get() & 0x7f];
     block.get(value);

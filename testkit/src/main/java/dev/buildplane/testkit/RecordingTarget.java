@@ -191,7 +191,10 @@ public final class RecordingTarget implements AutoCloseable {
           out,
           "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: "
               + request.values("upgrade").getFirst() + "\r\n\r\n");
-      in.transferTo(out);
+      for (int next = in.read(); next >= 0; next = in.read()) {
+        out.write(next);
+        out.flush();
+      }
     } else if (!path.startsWith("/hold")) {
       write(out, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-target: recording\r\n\r\nhello");
     }
