@@ -9,7 +9,6 @@ import static dev.buildplane.testkit.HostileHttp2.HEADERS;
 import static dev.buildplane.testkit.HostileHttp2.HEADER_TABLE_SIZE;
 import static dev.buildplane.testkit.HostileHttp2.INITIAL_WINDOW_SIZE;
 import static dev.buildplane.testkit.HostileHttp2.PING;
-import static dev.buildplane.testkit.HostileHttp2.PRIORITY;
 import static dev.buildplane.testkit.HostileHttp2.PUSH_PROMISE;
 import static dev.buildplane.testkit.HostileHttp2.SETTINGS;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -18,7 +17,6 @@ import dev.buildplane.http.HttpLimits;
 import dev.buildplane.testkit.HostileHttp2;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -73,13 +71,6 @@ class Http2Fault {
               .windowUpdate(stream, Integer.MAX_VALUE);
         }
       }),
-      Map.entry("made you reset by a priority on itself", connection -> {
-        for (int stream = 1; stream < 4000; stream += 2) {
-          connection
-              .request(stream, false, "POST", "/healthz")
-              .frame(PRIORITY, 0, stream, self(stream));
-        }
-      }),
       Map.entry("continuations without end", connection -> {
         connection.frame(HEADERS, 0, 1, HostileHttp2.block(":method", "GET"));
         for (int i = 0; i < 50_000; i++) {
@@ -124,9 +115,6 @@ class Http2Fault {
           connection ->
               connection.windowUpdate(0, Integer.MAX_VALUE).windowUpdate(0, Integer.MAX_VALUE)),
       Map.entry(
-          "header table bomb",
-          connection -> connection.frame(HEADERS, END_HEADERS | END_STREAM, 1, bomb(200_000))),
-      Map.entry(
           "table size beyond what was allowed",
           connection -> connection.frame(
               HEADERS, END_HEADERS | END_STREAM, 1, (byte) 0x3f, (byte) 0xff, (byte) 0xff, (byte)
@@ -142,10 +130,6 @@ class Http2Fault {
           "a push from a client",
           connection -> connection.frame(PUSH_PROMISE, END_HEADERS, 1, new byte[8])),
       Map.entry("an even stream", connection -> connection.request(2, true, "GET", "/healthz")),
-      Map.entry(
-          "a stream going backwards",
-          connection ->
-              connection.request(9, true, "GET", "/healthz").request(7, true, "GET", "/healthz")),
       Map.entry("data on no stream", connection -> connection.frame(DATA, 0, 0, (byte) 1)));
 
   private final Chain chain;
@@ -169,19 +153,15 @@ class Http2Fault {
     return listener.equals("api-server") ? 200 : 404;
   }
 
-  private static byte[] self(int stream) {
-    return ByteBuffer.allocate(5).putInt(stream).put((byte) 1).array();
-  }
-
   /// One field of 4000 bytes put into the table, then named again and again at one byte each.
-  private static byte[] bomb(int times) {
+  private static byte[] bomb() {
     var block = new ByteArrayOutputStream();
     block.writeBytes(HostileHttp2.block(
         ":method", "GET", ":scheme", "https", ":path", "/healthz", ":authority", "x"));
     var field = HostileHttp2.block("x-bomb", "y".repeat(4000));
     field[0] = 0x40; // with incremental indexing
     block.writeBytes(field);
-    var references = new byte[Math.min(times, 12_000)];
+    var references = new byte[12_000];
     Arrays.fill(references, (byte) 0xbe); // the newest entry
     block.writeBytes(references);
     return block.toByteArray();
@@ -273,6 +253,16 @@ class Http2Fault {
             HostileHttp2.block("x-" + i, "y".repeat(15_000)));
       }
       connection.flush();
+      assertThat(connection.status(1)).isIn(0, 431);
+    }
+  }
+
+  /// 48 MB of fields in 16 KB.
+  @ParameterizedTest
+  @MethodSource("listeners")
+  void aHeaderTableBombIsRefused(String listener) throws Exception {
+    try (var connection = HostileHttp2.connect(chain.port(listener), chain.tls(null))) {
+      connection.frame(HEADERS, END_HEADERS | END_STREAM, 1, bomb()).flush();
       assertThat(connection.status(1)).isIn(0, 431);
     }
   }

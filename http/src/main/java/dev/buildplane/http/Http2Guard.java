@@ -2,6 +2,7 @@ package dev.buildplane.http;
 
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.codec.http2.Http2CodecUtil;
 import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameCodec;
@@ -99,7 +100,10 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
     log.debug("HTTP/2 connection of {} failed", ctx.channel().remoteAddress(), cause);
-    ctx.close();
+    if (Http2CodecUtil.getEmbeddedHttp2Exception(cause) == null) {
+      ctx.close();
+    } // else the codec closes, after a GOAWAY that says why; ours would go out before, with no
+      // error
   }
 
   private void checkIdle(ChannelHandlerContext ctx) {

@@ -256,7 +256,8 @@ public final class HostileHttp2 implements Closeable {
             .complete(ByteBuffer.wrap(payload).getInt() & 0xffff_ffffL);
         statuses.computeIfAbsent(stream, _ -> new CompletableFuture<>()).complete(0);
       }
-      case GOAWAY -> goAway = ByteBuffer.wrap(payload, 4, 4).getInt() & 0xffff_ffffL;
+      case GOAWAY ->
+        goAway = Math.max(goAway, ByteBuffer.wrap(payload, 4, 4).getInt() & 0xffff_ffffL);
       default -> {
         // SETTINGS, PING and windows: this peer does not care.
       }

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 /// violation.
 class WebSocketFrameReaderFuzz {
   private static final long SEED = Long.getLong("seed", 20_261_125L);
-  private static final int ROUNDS = 20_000;
+  private static final int ROUNDS = 3_000;
 
   @Test
   void theCutsOfTheWireDoNotMatter() {
