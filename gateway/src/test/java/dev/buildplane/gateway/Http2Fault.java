@@ -206,6 +206,7 @@ class Http2Fault {
     try (var connection = HostileHttp2.unread(chain.port(listener), chain.tls(null))) {
       boolean cut = false;
       try {
+        connection.setting(INITIAL_WINDOW_SIZE, 0);
         for (int i = 0; i < 100_000; i++) {
           connection.frame(PING, 0, 0, new byte[8]);
         }

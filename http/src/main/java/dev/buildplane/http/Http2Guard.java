@@ -103,7 +103,7 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
     if (Http2CodecUtil.getEmbeddedHttp2Exception(cause) == null) {
       ctx.close();
     } // else the codec closes, after a GOAWAY that says why; ours would go out before, with no
-      // error
+    // error
   }
 
   private void checkIdle(ChannelHandlerContext ctx) {
