@@ -123,14 +123,17 @@ class HostileAgentFault {
     Awaitility.await().atMost(TestHub.PATIENCE).until(() -> !connected());
   }
 
+  /// On a thread of its own: the client of the hub needs the common pool, which has one thread on a small machine.
   private CompletableFuture<Integer> call() {
-    return CompletableFuture.supplyAsync(() -> {
-      try (var caller = chain.callers(chain.operator)) {
-        return caller.send(Chain.get(PATH)).read().status();
-      } catch (IOException e) {
-        throw new java.io.UncheckedIOException(e);
-      }
-    });
+    return CompletableFuture.supplyAsync(
+        () -> {
+          try (var caller = chain.callers(chain.operator)) {
+            return caller.send(Chain.get(PATH)).read().status();
+          } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+          }
+        },
+        Thread::startVirtualThread);
   }
 
   @ParameterizedTest
