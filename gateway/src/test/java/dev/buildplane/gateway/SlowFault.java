@@ -166,7 +166,7 @@ class SlowFault {
     var open = new ArrayList<RawHttp>();
     try (var narrow = gateway(HttpLimits.DEFAULT.withConnections(1000, FEW))) {
       for (int i = 0; i < FEW; i++) {
-        open.add(RawHttp.plain(narrow.agentPort()));
+        open.add(tls(narrow.agentPort())); // past its handshake, so counted
       }
       for (int i = 0; i < FEW; i++) {
         try (var oneMore = RawHttp.plain(narrow.agentPort())) {
