@@ -317,6 +317,9 @@ final class NettyExchange implements AsyncExchange {
 
   @Override
   public boolean bodyless() {
+    if (failed) {
+      return false; // a body found malformed has ended, but is none: whoever reads it is told
+    }
     // Over HTTP/2 a request without a body came whole.
     return endOfRequest != null
         || (!owner.http2()
