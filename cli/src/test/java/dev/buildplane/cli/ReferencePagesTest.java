@@ -116,7 +116,7 @@ class ReferencePagesTest {
         page,
         "header table of our encoder",
         bytes(HttpLimits.ENCODER_TABLE_BYTES),
-        "not used, whatever the caller allows");
+        "no more is used, whatever the caller allows");
     limit(page, "extended CONNECT, server push", "off", "`PROTOCOL_ERROR`");
     var tunnel = TunnelSettings.defaults();
     page.append("\n## Tunnels\n\n| what | limit | beyond |\n|---|---|---|\n");
@@ -132,7 +132,7 @@ class ReferencePagesTest {
         page,
         "header table of our encoder",
         bytes(TunnelSettings.ENCODER_TABLE_BYTES),
-        "not used, whatever the peer allows");
+        "no more is used, whatever the peer allows");
     limit(page, "silence", seconds(tunnel.silenceLimit()), "the tunnel ends");
     limit(page, "PING", "every " + seconds(tunnel.pingInterval()), "");
     limit(page, "WebSocket control frame", bytes(125), "close code 1009");
