@@ -98,7 +98,7 @@ final class Chain implements AutoCloseable {
   /// One context per identity, so that sessions are resumed as real clients do.
   SSLContext tls(@Nullable Identity identity) {
     return contexts.computeIfAbsent(
-        Optional.ofNullable(identity), own -> TestTls.context(hub.ca.trust(), own.orElse(null)));
+        Optional.ofNullable(identity), own -> TestTls.context(own.orElse(null), hub.ca.trust()));
   }
 
   RawHttp callers(@Nullable Identity identity) throws IOException {

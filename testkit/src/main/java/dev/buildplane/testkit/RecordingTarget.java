@@ -56,7 +56,7 @@ public final class RecordingTarget implements AutoCloseable {
   private final ConcurrentLinkedQueue<Socket> open = new ConcurrentLinkedQueue<>();
 
   public RecordingTarget(Identity identity) throws IOException {
-    listener = (SSLServerSocket) TestTls.context(new TrustBundle(identity.chain()), identity)
+    listener = (SSLServerSocket) TestTls.context(identity, new TrustBundle(identity.chain()))
         .getServerSocketFactory()
         .createServerSocket(0, 50, InetAddress.getLoopbackAddress());
     Thread.ofVirtual().name("recording-target").start(this::accept);

@@ -23,7 +23,7 @@ public final class TestTls {
   /// Trusts `peers` and shows `own`, expired or foreign as it may be.
   ///
   /// @param own null shows nothing
-  public static SSLContext context(TrustBundle peers, @Nullable Identity own) {
+  public static SSLContext context(@Nullable Identity own, TrustBundle peers) {
     try {
       var trusted = KeyStore.getInstance("PKCS12");
       trusted.load(null, null);
