@@ -59,9 +59,6 @@ class HostileAgentFault {
           tunnel -> tunnel.headers(9_999, true, ":status", "200"),
       "a request towards the gateway",
           tunnel -> tunnel.request(2, true, "GET", "/api/v1/planes/status"),
-      "a promise",
-          tunnel -> tunnel.frame(
-              HostileHttp2.PUSH_PROMISE, HostileHttp2.END_HEADERS, 1, new byte[] {0, 0, 0, 2}),
       "a frame longer than allowed",
           tunnel -> tunnel.frame(HostileHttp2.DATA, 0, 1, new byte[100_000]),
       "window overflow",
