@@ -3,9 +3,9 @@ package dev.buildplane.cli;
 import static org.assertj.core.api.Assertions.fail;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.buildplane.metrics.Metric;
 import dev.buildplane.http.HttpLimits;
 import dev.buildplane.http.Route;
+import dev.buildplane.metrics.Metric;
 import dev.buildplane.model.Crds;
 import dev.buildplane.tunnel.TunnelSettings;
 import java.io.IOException;

@@ -54,23 +54,6 @@ class Http2Fault {
           connection.request(stream, false, "POST", "/healthz").reset(stream, 8);
         }
       }),
-      Map.entry("made you reset by empty window updates", connection -> {
-        for (int stream = 1; stream < 4000; stream += 2) {
-          connection.request(stream, false, "POST", "/healthz").windowUpdate(stream, 0);
-        }
-      }),
-      Map.entry("made you reset by data after the end", connection -> {
-        for (int stream = 1; stream < 4000; stream += 2) {
-          connection.request(stream, true, "GET", "/healthz").frame(DATA, 0, stream, (byte) 1);
-        }
-      }),
-      Map.entry("made you reset by window overflow", connection -> {
-        for (int stream = 1; stream < 4000; stream += 2) {
-          connection
-              .request(stream, false, "POST", "/healthz")
-              .windowUpdate(stream, Integer.MAX_VALUE);
-        }
-      }),
       Map.entry("continuations without end", connection -> {
         connection.frame(HEADERS, 0, 1, HostileHttp2.block(":method", "GET"));
         for (int i = 0; i < 50_000; i++) {
@@ -131,6 +114,26 @@ class Http2Fault {
           connection -> connection.frame(PUSH_PROMISE, END_HEADERS, 1, new byte[8])),
       Map.entry("an even stream", connection -> connection.request(2, true, "GET", "/healthz")),
       Map.entry("data on no stream", connection -> connection.frame(DATA, 0, 0, (byte) 1)));
+
+  /// CVE-2025-8671: resets that the server is made to send. Not each of them ends the connection.
+  private static final Map<String, Attack> PROVOKED = Map.ofEntries(
+      Map.entry("made you reset by empty window updates", connection -> {
+        for (int stream = 1; stream < 4000; stream += 2) {
+          connection.request(stream, false, "POST", "/healthz").windowUpdate(stream, 0);
+        }
+      }),
+      Map.entry("made you reset by data after the end", connection -> {
+        for (int stream = 1; stream < 4000; stream += 2) {
+          connection.request(stream, true, "GET", "/healthz").frame(DATA, 0, stream, (byte) 1);
+        }
+      }),
+      Map.entry("made you reset by window overflow", connection -> {
+        for (int stream = 1; stream < 4000; stream += 2) {
+          connection
+              .request(stream, false, "POST", "/healthz")
+              .windowUpdate(stream, Integer.MAX_VALUE);
+        }
+      }));
 
   private final Chain chain;
 
@@ -197,6 +200,27 @@ class Http2Fault {
               6L,
               COMPRESSION_ERROR,
               ENHANCE_YOUR_CALM);
+    }
+  }
+
+  static Stream<org.junit.jupiter.params.provider.Arguments> provoked() {
+    return PROVOKED.keySet().stream()
+        .sorted()
+        .flatMap(attack -> listeners()
+            .map(listener -> org.junit.jupiter.params.provider.Arguments.of(attack, listener)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("provoked")
+  void provokedResetsLeaveOthersServed(String attack, String listener) throws Exception {
+    try (var connection = HostileHttp2.connect(chain.port(listener), chain.tls(null))) {
+      try {
+        PROVOKED.get(attack).on(connection);
+        connection.flush();
+      } catch (IOException e) {
+        // Cut in the middle: just as well.
+      }
+      everybodyElseIsServed();
     }
   }
 
