@@ -144,7 +144,12 @@ final class Exchange extends ChannelInboundHandlerAdapter {
   }
 
   private void requestContent(HttpContent content) {
-    requestEnded |= content instanceof LastHttpContent;
+    if (content instanceof LastHttpContent last) {
+      requestEnded = true;
+      if (!last.trailingHeaders().isEmpty()) {
+        last.trailingHeaders().clear(); // they would pass by the credentials put into the head
+      }
+    }
     if (backend == null) {
       early.add(content); // what was read before autoRead went off; at most one read's worth
     } else {
@@ -421,9 +426,11 @@ final class Exchange extends ChannelInboundHandlerAdapter {
 
     static void replace(HttpHeaders headers, @Nullable String authorization) {
       for (var name : Set.copyOf(headers.names())) {
-        var lower = name.toLowerCase(java.util.Locale.ROOT);
+        // Backends behind CGI-like interfaces take one for the other.
+        var lower = name.toLowerCase(java.util.Locale.ROOT).replace('_', '-');
         if (lower.startsWith(IMPERSONATE)
             || lower.startsWith(REMOTE)
+            || lower.equals("authorization")
             || lower.equals("proxy-authorization")) {
           headers.remove(name);
         }

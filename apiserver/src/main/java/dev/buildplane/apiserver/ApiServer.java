@@ -116,6 +116,11 @@ public final class ApiServer implements AutoCloseable {
     return routes.route(all).build();
   }
 
+  /// Every route, for tests of the access table.
+  public List<Route> routes() {
+    return server.router().routes();
+  }
+
   /// The port it listens on.
   public int port() {
     return server.port();

@@ -3,13 +3,17 @@ package dev.buildplane.cli;
 import static org.assertj.core.api.Assertions.fail;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.buildplane.http.HttpLimits;
+import dev.buildplane.http.Route;
 import dev.buildplane.metrics.Metric;
 import dev.buildplane.model.Crds;
+import dev.buildplane.tunnel.TunnelSettings;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.Locale;
 import java.util.Set;
@@ -53,6 +57,101 @@ class ReferencePagesTest {
     command.getSubcommands().values().stream()
         .filter(sub -> seen.add(sub) && !sub.getCommandName().equals("help"))
         .forEach(sub -> command(page, sub, "###"));
+  }
+
+  @Test
+  void theLimitsPageIsUpToDate() throws IOException {
+    var http = HttpLimits.DEFAULT;
+    var page = new StringBuilder("""
+        # Limits of the network
+
+        Rendered from the constants. What goes past one is answered or cut, never queued.
+
+        ## Every listener: agents, callers, health, API server
+
+        | what | limit | beyond |
+        |---|---|---|
+        """);
+    limit(page, "request line (HTTP/1.1)", bytes(http.initialLineBytes()), "414");
+    limit(page, "header block", bytes(http.headerBytes()), "431, or the stream or connection ends");
+    limit(page, "header lines", http.headerLines(), "431");
+    limit(page, "request body", bytes(Route.DEFAULT_MAX_BODY_BYTES), "413");
+    limit(page, "request body of `/api/proxy/`", "none", "it streams; windows hold it back");
+    limit(page, "WebSocket message", bytes(Route.DEFAULT_MAX_MESSAGE_BYTES), "close code 1009");
+    limit(page, "TLS handshake", seconds(http.tlsHandshake()), "cut");
+    limit(page, "request head, or HTTP/2 preface", seconds(http.headerRead()), "408, or cut");
+    limit(
+        page,
+        "rest without a request, silence inside a body, answer not taken",
+        seconds(http.idle()),
+        "408, or cut");
+    limit(page, "connections", http.connections(), "closed at accept");
+    limit(page, "connections of one address", http.connectionsPerAddress(), "closed at accept");
+    limit(page, "blocking requests in progress", http.requestsInFlight(), "503");
+    limit(page, "time to finish when the server stops", seconds(http.drain()), "cut");
+    page.append("\n## HTTP/2 of every TLS listener\n\n| what | limit | beyond |\n|---|---|---|\n");
+    limit(
+        page,
+        "streams of a connection (`SETTINGS_MAX_CONCURRENT_STREAMS`)",
+        http.streamsPerConnection(),
+        "`REFUSED_STREAM`");
+    limit(page, "window of a stream", bytes(http.streamWindowBytes()), "`FLOW_CONTROL_ERROR`");
+    limit(
+        page,
+        "header list (`SETTINGS_MAX_HEADER_LIST_SIZE`)",
+        bytes(http.headerBytes()),
+        "431, or GOAWAY");
+    limit(
+        page,
+        "RST_STREAM frames, sent or provoked, within " + seconds(http.resetWindow()),
+        http.resetsPerWindow(),
+        "`ENHANCE_YOUR_CALM`");
+    limit(
+        page,
+        "PING, SETTINGS, PRIORITY and unknown frames within "
+            + seconds(HttpLimits.CONTROL_FRAME_WINDOW),
+        HttpLimits.CONTROL_FRAMES_PER_WINDOW,
+        "`ENHANCE_YOUR_CALM`");
+    limit(
+        page,
+        "header table of our encoder",
+        bytes(HttpLimits.ENCODER_TABLE_BYTES),
+        "no more is used, whatever the caller allows");
+    limit(page, "extended CONNECT, server push", "off", "`PROTOCOL_ERROR`");
+    var tunnel = TunnelSettings.defaults();
+    page.append("\n## Tunnels\n\n| what | limit | beyond |\n|---|---|---|\n");
+    limit(page, "streams of a tunnel", tunnel.maxConcurrentStreams(), "another tunnel, or 503");
+    limit(page, "window of a stream", bytes(tunnel.streamWindowBytes()), "the sender waits");
+    limit(page, "header list", bytes(tunnel.maxHeaderListBytes()), "the stream ends");
+    limit(
+        page,
+        "PING, SETTINGS and the like within " + seconds(TunnelSettings.CONTROL_FRAME_WINDOW),
+        TunnelSettings.CONTROL_FRAMES_PER_WINDOW,
+        "the tunnel ends");
+    limit(
+        page,
+        "header table of our encoder",
+        bytes(TunnelSettings.ENCODER_TABLE_BYTES),
+        "no more is used, whatever the peer allows");
+    limit(page, "silence", seconds(tunnel.silenceLimit()), "the tunnel ends");
+    limit(page, "PING", "every " + seconds(tunnel.pingInterval()), "");
+    limit(page, "WebSocket control frame", bytes(125), "close code 1009");
+    limit(page, "WebSocket extensions (compression)", "none", "never negotiated; close code 1002");
+    assertUpToDate(REFERENCE.resolve("limits.md"), page.toString());
+  }
+
+  private static void limit(StringBuilder page, String what, Object limit, String beyond) {
+    page.append("| %s | %s | %s |\n".formatted(what, limit, beyond));
+  }
+
+  private static String bytes(long count) {
+    return count % (1 << 20) == 0
+        ? (count >> 20) + " MiB"
+        : count % 1024 == 0 ? (count >> 10) + " KiB" : count + " bytes";
+  }
+
+  private static String seconds(Duration duration) {
+    return duration.toSeconds() + " s";
   }
 
   @Test

@@ -14,6 +14,7 @@ import io.netty.handler.codec.http.DefaultHttpHeaders;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -149,14 +150,21 @@ final class Admission implements AsyncHandler {
     });
   }
 
+  /// The one value of a parameter; empty when there is none. A second one is refused, as whoever reads the query next may take
+  /// the other.
   private static String query(RequestHead head, String name) {
+    var values = new ArrayList<String>();
     for (var pair : head.rawQuery().split("&", -1)) {
       int equals = pair.indexOf('=');
-      if (equals > 0 && decoded(pair.substring(0, equals)).equals(Optional.of(name))) {
-        return decoded(pair.substring(equals + 1)).orElse("");
+      var key = equals < 0 ? pair : pair.substring(0, equals);
+      if (decoded(key).equals(Optional.of(name))) {
+        values.add(equals < 0 ? "" : decoded(pair.substring(equals + 1)).orElse(""));
       }
     }
-    return "";
+    if (values.size() > 1) {
+      throw new HttpProblem(400, "expected one " + name + " parameter, found " + values.size());
+    }
+    return values.isEmpty() ? "" : values.getFirst();
   }
 
   private static Optional<String> decoded(String text) {

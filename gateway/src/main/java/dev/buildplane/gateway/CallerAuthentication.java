@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
 import java.util.function.Supplier;
 
 /// Who a caller is: a client certificate of the internal CA, or a bearer token the hub's API server knows. Nobody else
@@ -31,6 +32,10 @@ final class CallerAuthentication {
 
   private static final String BEARER = "bearer ";
 
+  /// Tokens being reviewed at a time; more callers with unknown tokens get 503. Anybody can send one, and each costs the hub's
+  /// API server a request.
+  static final int MAX_REVIEWS = 64;
+
   private record Kept(Principal principal, Instant until) {}
 
   private record Presented(List<X509Certificate> chain, TrustBundle trust) {}
@@ -40,6 +45,7 @@ final class CallerAuthentication {
   private final Duration lifetime;
   private final InstantSource clock;
   private final Map<Object, Kept> kept = new ConcurrentHashMap<>();
+  private final Semaphore reviews = new Semaphore(MAX_REVIEWS);
 
   CallerAuthentication(
       KubernetesClient hubClient,
@@ -86,6 +92,10 @@ final class CallerAuthentication {
   }
 
   private Principal review(String token) {
+    if (!reviews.tryAcquire()) {
+      throw new HttpProblem(
+          503, "more bearer tokens than " + MAX_REVIEWS + " are being reviewed; try again");
+    }
     try {
       var review =
           new TokenReviewBuilder().withNewSpec().withToken(token).endSpec().build();
@@ -100,6 +110,8 @@ final class CallerAuthentication {
     } catch (KubernetesClientException e) {
       throw new HttpProblem(
           503, "the hub's API server could not be asked about the bearer token; try again");
+    } finally {
+      reviews.release();
     }
   }
 

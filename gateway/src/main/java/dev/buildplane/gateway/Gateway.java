@@ -17,6 +17,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -217,6 +218,14 @@ public final class Gateway implements AutoCloseable {
         period.toMillis(),
         period.toMillis(),
         TimeUnit.MILLISECONDS);
+  }
+
+  /// Every route by listener (`agents`, `callers`, `health`), for tests of the access table.
+  public Map<String, List<Route>> routes() {
+    return Map.of(
+        "agents", agents.router().routes(),
+        "callers", callers.router().routes(),
+        "health", health.router().routes());
   }
 
   /// Port of the agents' listener.

@@ -13,7 +13,6 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.codec.http.DefaultFullHttpRequest;
 import io.netty.handler.codec.http.DefaultHttpContent;
 import io.netty.handler.codec.http.DefaultHttpRequest;
-import io.netty.handler.codec.http.DefaultLastHttpContent;
 import io.netty.handler.codec.http.EmptyHttpHeaders;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpMethod;
@@ -26,7 +25,6 @@ import io.netty.util.ReferenceCountUtil;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Future;
@@ -94,7 +92,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     var head = exchange.head();
     var method = HttpMethod.valueOf(head.method());
     var headers = ProxyHeaders.forward(head, target.target());
-    return bodyless && !head.upgradeRequested()
+    return bodyless && !ProxyHeaders.upgrades(head)
         ? new DefaultFullHttpRequest(
             HttpVersion.HTTP_1_1,
             method,
@@ -118,7 +116,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     stream = opening.getNow();
     exchange.onClose(() -> onLoop(this::callerDone));
     exchange.onWritable(this::readIfOwed);
-    if (!bodyless || exchange.head().upgradeRequested()) {
+    if (!bodyless || ProxyHeaders.upgrades(exchange.head())) {
       exchange.receive(this);
       exchange.demand();
     }
@@ -159,9 +157,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     if (over || to == null || bodyless) {
       return;
     }
-    var last = new DefaultLastHttpContent();
-    trailers.fields().forEach(field -> last.trailingHeaders().add(field.name(), field.value()));
-    to.writeAndFlush(last);
+    to.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
   }
 
   @Override
@@ -227,11 +223,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     }
     if (content instanceof LastHttpContent last) {
       answerEnded = true;
-      var trailers = new ArrayList<Headers.Field>();
-      for (Map.Entry<String, String> entry : last.trailingHeaders()) {
-        trailers.add(new Headers.Field(entry.getKey(), entry.getValue()));
-      }
-      exchange.end(new Headers(trailers));
+      exchange.end(ProxyHeaders.trailersBack(last.trailingHeaders()));
     }
   }
 

@@ -52,11 +52,41 @@ final class ProxyHeaders {
   private static final HttpHeadersFactory FORWARDED =
       DefaultHttpHeadersFactory.headersFactory().withValidation(false);
 
+  /// Protocols an upgrade may ask for; a request that asks for another goes on as if it had not asked (RFC 9110 section 7.8).
+  private static final Set<String> PROTOCOLS = Set.of("websocket", "spdy/3.1");
+
+  /// Fields that mean something before a body and must not come after it (RFC 9110 section 6.5.1).
+  private static final Set<String> NEVER_TRAILERS = Set.of(
+      "authorization",
+      "cache-control",
+      "content-encoding",
+      "content-length",
+      "content-range",
+      "content-type",
+      "host",
+      "location",
+      "set-cookie",
+      "www-authenticate");
+
   private ProxyHeaders() {}
+
+  /// Whether the request asks for an upgrade that a tunnel carries.
+  static boolean upgrades(RequestHead head) {
+    return head.upgradeRequested()
+        && PROTOCOLS.stream().anyMatch(protocol -> head.headerHasToken("upgrade", protocol));
+  }
+
+  /// The trailers of a plane's answer for the caller. Those of a request stop at the gateway: there is none that a Kubernetes
+  /// API server reads, and a target that merges them with the headers would take `Authorization` from them.
+  static Headers trailersBack(HttpHeaders trailers) {
+    return new Headers(back(trailers).fields().stream()
+        .filter(field -> !NEVER_TRAILERS.contains(field.name()))
+        .toList());
+  }
 
   /// The headers of the request to the plane.
   static HttpHeaders forward(RequestHead head, String target) {
-    boolean upgrade = head.upgradeRequested();
+    boolean upgrade = upgrades(head);
     var nominated = nominated(head.headers().all("connection"));
     // What is copied was checked when it came in.
     var out = FORWARDED.newHeaders().set("host", target);

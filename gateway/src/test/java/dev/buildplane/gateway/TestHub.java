@@ -45,7 +45,7 @@ final class TestHub implements AutoCloseable {
   final KubernetesClient client;
   final Gateway gateway;
   private final ObjectStore store;
-  private final ApiServer server;
+  final ApiServer server;
 
   TestHub(Path directory) throws Exception {
     store = ObjectStore.open(StoreSettings.at(directory.resolve("hub.db")));
@@ -84,11 +84,11 @@ final class TestHub implements AutoCloseable {
         .encodeToString(text.getBytes(java.nio.charset.StandardCharsets.UTF_8));
   }
 
-  private Identity serverIdentity() {
+  Identity serverIdentity() {
     return ca.issueServer("localhost", List.of("localhost", "127.0.0.1"), YEAR);
   }
 
-  private static InetSocketAddress any() {
+  static InetSocketAddress any() {
     return new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
   }
 

@@ -8,6 +8,8 @@ import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
+import io.netty.handler.codec.http2.Http2FrameStreamException;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.ReferenceCountUtil;
@@ -139,6 +141,10 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
         core.settings().name(),
         context.channel().remoteAddress(),
         cause);
+    if (cause instanceof Http2FrameStreamException broken) {
+      // With its own code, which the codec counts (CVE-2025-8671). Closing alone says CANCEL, which it does not count.
+      context.writeAndFlush(new DefaultHttp2ResetFrame(broken.error()));
+    }
     context.close();
   }
 

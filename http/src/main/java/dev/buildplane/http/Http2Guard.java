@@ -2,6 +2,9 @@ package dev.buildplane.http;
 
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.codec.http2.Http2CodecUtil;
+import io.netty.handler.codec.http2.Http2Error;
+import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameCodec;
 import io.netty.handler.codec.http2.Http2SettingsFrame;
 import io.netty.util.ReferenceCountUtil;
@@ -11,8 +14,9 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Watches one HTTP/2 connection as a whole: its preface must come in time, and it may not rest without streams for
-/// ever. Swallows the connection's own frames, which the codec has dealt with. Event loop only.
+/// Watches one HTTP/2 connection as a whole: its preface must come in time, it may not rest without streams for ever, it may
+/// not flood us with frames that only we have work with, and it does not say how much our encoder remembers. Swallows the
+/// connection's own frames, which the codec has dealt with. Event loop only.
 final class Http2Guard extends ChannelInboundHandlerAdapter {
   private static final Logger log = LoggerFactory.getLogger(Http2Guard.class);
 
@@ -21,6 +25,9 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
   private @Nullable Future<?> preface;
   private @Nullable Future<?> idle;
   private boolean restedLastTime;
+  private long windowBeganNanos;
+  private int controlFrames;
+  private boolean cut;
 
   Http2Guard(Http2FrameCodec codec, HttpLimits limits) {
     this.codec = codec;
@@ -38,11 +45,45 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object msg) {
-    if (msg instanceof Http2SettingsFrame && preface != null) {
-      preface.cancel(false);
-    }
-    restedLastTime = false;
     ReferenceCountUtil.release(msg);
+    restedLastTime = false;
+    if (msg instanceof Http2SettingsFrame) {
+      if (preface != null) {
+        preface.cancel(false);
+      }
+      boundEncoderTable();
+    }
+    if (flooded(ctx) && !cut) {
+      cut = true;
+      log.info(
+          "HTTP/2 connection of {} cut: too many control frames", ctx.channel().remoteAddress());
+      codec.onError(
+          ctx.pipeline().context(codec),
+          false,
+          Http2Exception.connectionError(Http2Error.ENHANCE_YOUR_CALM, "too many control frames"));
+    }
+  }
+
+  /// A peer may let our encoder remember up to 4 GiB of header fields (RFC 9113 section 6.5.2); what it remembers is our
+  /// memory, for as long as the connection lasts.
+  private void boundEncoderTable() {
+    var table = codec.encoder().configuration().headersConfiguration();
+    try {
+      table.maxHeaderTableSize(
+          Math.min(table.maxHeaderTableSize(), HttpLimits.ENCODER_TABLE_BYTES));
+    } catch (Http2Exception e) {
+      throw new IllegalStateException("a smaller table is always allowed", e);
+    }
+  }
+
+  /// PING, SETTINGS, PRIORITY and unknown frames: each costs us work and often an answer, and none is a request.
+  private boolean flooded(ChannelHandlerContext ctx) {
+    long now = ctx.executor().ticker().nanoTime();
+    if (now - windowBeganNanos > HttpLimits.CONTROL_FRAME_WINDOW.toNanos()) {
+      windowBeganNanos = now;
+      controlFrames = 0;
+    }
+    return ++controlFrames > HttpLimits.CONTROL_FRAMES_PER_WINDOW;
   }
 
   @Override
@@ -59,7 +100,10 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
     log.debug("HTTP/2 connection of {} failed", ctx.channel().remoteAddress(), cause);
-    ctx.close();
+    if (Http2CodecUtil.getEmbeddedHttp2Exception(cause) == null) {
+      ctx.close();
+    } // else the codec closes, after a GOAWAY that says why; ours would go out before, with no
+    // error
   }
 
   private void checkIdle(ChannelHandlerContext ctx) {

@@ -36,6 +36,16 @@ public record HttpLimits(
     Duration resetWindow,
     int streamWindowBytes,
     int discardBytes) {
+  /// HTTP/2 frames about the connection as a whole (PING, SETTINGS, PRIORITY, unknown ones) that a caller may send within
+  /// [#CONTROL_FRAME_WINDOW]; the connection ends with `ENHANCE_YOUR_CALM` beyond.
+  public static final int CONTROL_FRAMES_PER_WINDOW = 500;
+
+  /// The window of [#CONTROL_FRAMES_PER_WINDOW].
+  public static final Duration CONTROL_FRAME_WINDOW = Duration.ofSeconds(10);
+
+  /// Largest dynamic header table our HTTP/2 encoder keeps for a caller, in bytes, whatever the caller would allow.
+  public static final int ENCODER_TABLE_BYTES = 4096;
+
   public static final HttpLimits DEFAULT = new HttpLimits(
       32 * 1024,
       64 * 1024,

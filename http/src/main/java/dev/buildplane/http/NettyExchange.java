@@ -65,6 +65,7 @@ final class NettyExchange implements AsyncExchange {
   private boolean demanded;
   private boolean endDelivered;
   private boolean failed;
+  private @Nullable HttpProblem bodyProblem;
   private boolean continueExpected;
   private boolean headSent;
   private boolean answerEnded;
@@ -288,9 +289,15 @@ final class NettyExchange implements AsyncExchange {
 
   private void failBody(HttpProblem problem) {
     failed = true;
-    if (reader != null && !endDelivered) {
+    bodyProblem = problem;
+    deliverFailure();
+  }
+
+  /// A body can be found malformed before anybody reads it: the failure waits for its reader.
+  private void deliverFailure() {
+    if (reader != null && bodyProblem != null && !endDelivered) {
       endDelivered = true;
-      reader.onFailure(problem);
+      reader.onFailure(bodyProblem);
     }
   }
 
@@ -310,6 +317,9 @@ final class NettyExchange implements AsyncExchange {
 
   @Override
   public boolean bodyless() {
+    if (failed) {
+      return false; // a body found malformed has ended, but is none: whoever reads it is told
+    }
     // Over HTTP/2 a request without a body came whole.
     return endOfRequest != null
         || (!owner.http2()
@@ -321,6 +331,7 @@ final class NettyExchange implements AsyncExchange {
   public void receive(BodyReader bodyReader) {
     reader = bodyReader;
     deliverEnd();
+    deliverFailure();
   }
 
   @Override
@@ -406,6 +417,10 @@ final class NettyExchange implements AsyncExchange {
   private void frame(DefaultHttpResponse response) {
     if (continueExpected || owner.stopping()) {
       keepAlive = false; // nobody can tell whether the body will come
+    }
+    if (head != null && head.upgradeRequested()) {
+      keepAlive =
+          false; // a caller that takes the switch for granted must not have its bytes read as HTTP
     }
     boolean old = !request.protocolVersion().equals(HttpVersion.HTTP_1_1);
     if (!bodiless && !response.headers().contains(HttpHeaderNames.CONTENT_LENGTH)) {

@@ -71,6 +71,7 @@ final class Pipelines {
             stream.config().setAutoRead(false);
             stream
                 .pipeline()
+                .addLast(new StrictHttp2Heads())
                 .addLast(new Http2StreamFrameToHttpObjectCodec(true))
                 .addLast(new ExchangeHandler(core, true, null));
           }

@@ -19,13 +19,14 @@ final class RequestParser {
 
   /// Reads one head.
   ///
-  /// @throws HttpProblem 400, 414, 417, 431 or 505
+  /// @throws HttpProblem 400, 414, 417, 431, 501 or 505
   static RequestHead parse(HttpRequest request, Channel channel, boolean http2, HttpLimits limits) {
     checkDecoded(request);
     var headers = headersOf(request, limits);
     var protocol = http2 ? "HTTP/2" : protocolOf(request);
     var target = RequestTarget.parse(request.uri());
     checkExpectation(headers);
+    checkTransferEncoding(headers);
     return new RequestHead(
         request.method().name(),
         target.rawPath(),
@@ -84,7 +85,21 @@ final class RequestParser {
     if (hosts.size() > 1 || (hosts.isEmpty() && protocol.equals("HTTP/1.1"))) {
       throw new HttpProblem(400, "host header: expected exactly one, found " + hosts.size());
     }
-    return hosts.isEmpty() ? "" : hosts.getFirst();
+    var host = hosts.isEmpty() ? "" : hosts.getFirst();
+    // Whitespace is what is left of a folded line; the rest belongs to other parts of a URL.
+    if (host.chars().anyMatch(c -> c <= ' ' || c >= 0x7f || "/\\?#@,\"<>".indexOf(c) >= 0)) {
+      throw new HttpProblem(400, "host header: expected a host and port, found '" + host + "'");
+    }
+    return host;
+  }
+
+  /// A coding that is not undone would reach the handler as if it were the content (RFC 9112 section 6.1).
+  private static void checkTransferEncoding(Headers headers) {
+    var codings = headers.all("transfer-encoding");
+    if (!codings.isEmpty()
+        && !(codings.size() == 1 && codings.getFirst().equalsIgnoreCase("chunked"))) {
+      throw new HttpProblem(501, "transfer-encoding: only 'chunked' is known, found " + codings);
+    }
   }
 
   private static void checkExpectation(Headers headers) {

@@ -10,6 +10,8 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
   /// Largest piece of a body handed on at once, in bytes.
   private static final int MAX_PIECE_BYTES = 16 * 1024;
 
+  private int wordEnd;
+
   StrictRequestDecoder(HttpLimits limits) {
     super(new HttpDecoderConfig()
         .setMaxInitialLineLength(limits.initialLineBytes())
@@ -18,6 +20,33 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
         .setAllowDuplicateContentLengths(false)
         .setStrictLineParsing(true)
         .setUseRfc9112TransferEncoding(true));
+  }
+
+  /// Words of the request line are one space apart (RFC 9112 section 3): what lets more or others through invites the next
+  /// parser to find other words.
+  @Override
+  protected String splitFirstWordInitialLine(byte[] line, int start, int length) {
+    wordEnd = start + length;
+    return super.splitFirstWordInitialLine(line, start, length);
+  }
+
+  @Override
+  protected String splitSecondWordInitialLine(byte[] line, int start, int length) {
+    checkOneSpaceBefore(line, start);
+    wordEnd = start + length;
+    return super.splitSecondWordInitialLine(line, start, length);
+  }
+
+  @Override
+  protected String splitThirdWordInitialLine(byte[] line, int start, int length) {
+    checkOneSpaceBefore(line, start);
+    return super.splitThirdWordInitialLine(line, start, length);
+  }
+
+  private void checkOneSpaceBefore(byte[] line, int start) {
+    if (start != wordEnd + 1 || line[wordEnd] != ' ') {
+      throw new IllegalArgumentException("expected one space between the words of a request line");
+    }
   }
 
   @Override

@@ -17,8 +17,9 @@ final class Pem {
   /// Text beyond this is refused: a bundle of this size holds hundreds of certificates.
   static final int MAX_TEXT_CHARS = 1 << 20;
 
+  /// Nothing here can match in two ways, so that a failed match costs one pass: the text is whoever's who may create a plane.
   private static final Pattern BLOCK =
-      Pattern.compile("-----BEGIN ([A-Z0-9 ]+)-----\\s*([^-]*?)\\s*-----END \\1-----");
+      Pattern.compile("-----BEGIN ([A-Z0-9 ]++)-----([^-]*+)-----END \\1-----");
   private static final Base64.Encoder LINES =
       Base64.getMimeEncoder(64, "\n".getBytes(StandardCharsets.US_ASCII));
 

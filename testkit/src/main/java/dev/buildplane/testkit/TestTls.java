@@ -3,41 +3,92 @@ package dev.buildplane.testkit;
 import dev.buildplane.pki.Identity;
 import dev.buildplane.pki.TrustBundle;
 import java.io.IOException;
+import java.net.Socket;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
-import java.security.cert.Certificate;
-import javax.net.ssl.KeyManagerFactory;
+import java.security.Principal;
+import java.security.PrivateKey;
+import java.security.cert.X509Certificate;
+import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
 import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509ExtendedKeyManager;
+import org.jspecify.annotations.Nullable;
 
-/// TLS of the JDK for peers of tests.
+/// TLS by the JDK's own means, so that what tests speak shares no code with what they test.
 public final class TestTls {
-  private static final char[] NO_PASSWORD = {};
-
   private TestTls() {}
 
-  /// A context with that identity and that trust and nothing else.
-  public static SSLContext context(Identity identity, TrustBundle trust) throws IOException {
+  /// Trusts `peers` and shows `own`, expired or foreign as it may be.
+  ///
+  /// @param own null shows nothing
+  public static SSLContext context(@Nullable Identity own, TrustBundle peers) {
     try {
-      var own = KeyStore.getInstance("PKCS12");
-      own.load(null, null);
-      own.setKeyEntry(
-          "own", identity.key(), NO_PASSWORD, identity.chain().toArray(Certificate[]::new));
-      var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-      keys.init(own, NO_PASSWORD);
       var trusted = KeyStore.getInstance("PKCS12");
       trusted.load(null, null);
-      int number = 0;
-      for (var certificate : trust.certificates()) {
-        trusted.setCertificateEntry("ca-" + number++, certificate);
+      for (var certificate : peers.certificates()) {
+        trusted.setCertificateEntry("ca-" + trusted.size(), certificate);
       }
-      var judges = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-      judges.init(trusted);
+      var trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      trust.init(trusted);
       var context = SSLContext.getInstance("TLS");
-      context.init(keys.getKeyManagers(), judges.getTrustManagers(), null);
+      context.init(
+          own == null ? new KeyManager[0] : new KeyManager[] {new Shown(own)},
+          trust.getTrustManagers(),
+          null);
       return context;
-    } catch (GeneralSecurityException e) {
-      throw new IOException("cannot make a TLS context of a test", e);
+    } catch (GeneralSecurityException | IOException e) {
+      throw new IllegalStateException("this Java cannot build a TLS context", e);
+    }
+  }
+
+  /// Shows one identity whoever asks. A key store would not take a chain whose parts do not belong together.
+  private static final class Shown extends X509ExtendedKeyManager {
+    private static final String ALIAS = "own";
+
+    private final Identity own;
+
+    Shown(Identity own) {
+      this.own = own;
+    }
+
+    @Override
+    public String[] getClientAliases(String keyType, Principal @Nullable [] issuers) {
+      return new String[] {ALIAS};
+    }
+
+    @Override
+    public String chooseClientAlias(
+        String[] keyTypes, Principal @Nullable [] issuers, @Nullable Socket socket) {
+      return ALIAS;
+    }
+
+    @Override
+    public String chooseEngineClientAlias(
+        String[] keyTypes, Principal @Nullable [] issuers, @Nullable SSLEngine engine) {
+      return ALIAS;
+    }
+
+    @Override
+    public String[] getServerAliases(String keyType, Principal @Nullable [] issuers) {
+      return new String[] {ALIAS};
+    }
+
+    @Override
+    public @Nullable String chooseServerAlias(
+        String keyType, Principal @Nullable [] issuers, @Nullable Socket socket) {
+      return keyType.startsWith("EC") ? ALIAS : null;
+    }
+
+    @Override
+    public X509Certificate[] getCertificateChain(String alias) {
+      return own.chain().toArray(X509Certificate[]::new);
+    }
+
+    @Override
+    public PrivateKey getPrivateKey(String alias) {
+      return own.key();
     }
   }
 }

@@ -39,7 +39,7 @@ final class Http2Tunnel {
     var connection = new TunnelConnection(channel, settings);
     var codec = TunnelCodecBuilder.gatewayEnd(settings).build();
     codec.connection().addListener(connection.streamCounter());
-    var multiplexer = new Http2MultiplexHandler(new RefusePushedStreams());
+    var multiplexer = new Http2MultiplexHandler(new RefuseStreams(connection));
     assemble(connection, replaced, WebSocketCodec.server(connection, masks()), codec, multiplexer);
     return new GatewayEnd(connection, WebSocketHandshake.metadata(handshake));
   }
@@ -85,12 +85,22 @@ final class Http2Tunnel {
     return new SplittableRandom(SEEDS.nextLong());
   }
 
-  /// A server may not open streams towards us: push is off, so the codec refuses before this is ever asked.
+  /// Only the gateway opens streams (RFC 9113 section 5.1.1; push is off): an agent that does loses its tunnel, and not one stream
+  /// after the other, of which there is no end.
   @ChannelHandler.Sharable
-  private static final class RefusePushedStreams extends ChannelInitializer<Channel> {
+  private static final class RefuseStreams extends ChannelInitializer<Channel> {
+    private final TunnelConnection connection;
+
+    RefuseStreams(TunnelConnection connection) {
+      this.connection = connection;
+    }
+
     @Override
     protected void initChannel(Channel stream) {
       stream.close();
+      connection.close(new CloseReason(
+          CloseReason.Code.PROTOCOL_ERROR,
+          "the agent opened a stream, which only the gateway may"));
     }
   }
 

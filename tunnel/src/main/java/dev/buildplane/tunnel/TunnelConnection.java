@@ -11,6 +11,7 @@ import io.netty.handler.codec.http2.DefaultHttp2PingFrame;
 import io.netty.handler.codec.http2.Http2ConnectionAdapter;
 import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2Exception;
+import io.netty.handler.codec.http2.Http2FrameCodec;
 import io.netty.handler.codec.http2.Http2GoAwayFrame;
 import io.netty.handler.codec.http2.Http2PingFrame;
 import io.netty.handler.codec.http2.Http2SettingsFrame;
@@ -48,6 +49,8 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
   private volatile long lastHeardNanos;
   private volatile Instant lastSeen;
   private long lastPingNanos;
+  private long controlWindowNanos;
+  private int controlFrames;
   private boolean drainAsked;
   private boolean drainAcknowledged;
   private @Nullable Future<?> tick;
@@ -200,6 +203,16 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
 
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object msg) {
+    if (flooded()) {
+      ReferenceCountUtil.release(msg);
+      ending(new CloseReason(
+          CloseReason.Code.PROTOCOL_ERROR,
+          "the peer sent more than " + TunnelSettings.CONTROL_FRAMES_PER_WINDOW
+              + " frames about the connection within "
+              + TunnelSettings.CONTROL_FRAME_WINDOW.toSeconds() + " s"));
+      ctx.close();
+      return;
+    }
     switch (msg) {
       case Http2SettingsFrame frame -> settingsCame(frame);
       case Http2PingFrame ping
@@ -215,6 +228,16 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
     ReferenceCountUtil.release(msg);
   }
 
+  /// PING, SETTINGS and the like: work without a request, which the other tunnels of this event loop would wait for.
+  private boolean flooded() {
+    long now = nanoTime();
+    if (now - controlWindowNanos > TunnelSettings.CONTROL_FRAME_WINDOW.toNanos()) {
+      controlWindowNanos = now;
+      controlFrames = 0;
+    }
+    return ++controlFrames > TunnelSettings.CONTROL_FRAMES_PER_WINDOW;
+  }
+
   private void settingsCame(Http2SettingsFrame frame) {
     var theirs = frame.settings();
     var streams = theirs.maxConcurrentStreams();
@@ -222,7 +245,21 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
       peerMaxStreams = streams;
     }
     peerTakesConnect |= Boolean.TRUE.equals(theirs.connectProtocolEnabled());
+    boundEncoderTable();
     up.complete(null);
+  }
+
+  /// The peer may let our encoder remember up to 4 GiB of header fields (RFC 9113 section 6.5.2). What it remembers is our memory,
+  /// for as long as the tunnel lasts.
+  private void boundEncoderTable() {
+    var codec = channel.pipeline().get(Http2FrameCodec.class);
+    var table = codec.encoder().configuration().headersConfiguration();
+    try {
+      table.maxHeaderTableSize(
+          Math.min(table.maxHeaderTableSize(), TunnelSettings.ENCODER_TABLE_BYTES));
+    } catch (Http2Exception e) {
+      throw new IllegalStateException("a smaller table is always allowed", e);
+    }
   }
 
   private void goAwayCame(Http2GoAwayFrame frame) {

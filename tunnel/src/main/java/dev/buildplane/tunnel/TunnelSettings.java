@@ -30,6 +30,17 @@ public record TunnelSettings(
   public static final int DEFAULT_MAX_CONCURRENT_STREAMS = 4096;
   public static final int DEFAULT_STREAM_WINDOW_BYTES = 1 << 20;
   public static final int DEFAULT_MAX_HEADER_LIST_BYTES = 64 << 10;
+
+  /// Largest dynamic header table our HTTP/2 encoder keeps for the peer, in bytes, whatever the peer would allow.
+  public static final int ENCODER_TABLE_BYTES = 4096;
+
+  /// HTTP/2 frames about the connection as a whole (PING, SETTINGS and the like) that the peer may send within
+  /// [#CONTROL_FRAME_WINDOW]; the tunnel ends beyond.
+  public static final int CONTROL_FRAMES_PER_WINDOW = 5_000;
+
+  /// The window of [#CONTROL_FRAMES_PER_WINDOW].
+  public static final Duration CONTROL_FRAME_WINDOW = Duration.ofSeconds(10);
+
   public static final Duration DEFAULT_PING_INTERVAL = Duration.ofSeconds(10);
   public static final Duration DEFAULT_SILENCE_LIMIT = Duration.ofSeconds(30);
   public static final Duration DEFAULT_DRAIN_LIMIT = Duration.ofMinutes(10);
