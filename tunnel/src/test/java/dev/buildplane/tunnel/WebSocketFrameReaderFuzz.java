@@ -59,7 +59,7 @@ class WebSocketFrameReaderFuzz {
   }
 
   private static String read(byte[] bytes, int most, Random random) {
-    var reader = new WebSocketFrameReader(true, WebSocketFrameReader.BINARY);
+    var reader = new WebSocketFrameReader(true, WebSocketFrameReader.BINARY, Long.MAX_VALUE);
     var data = new ByteArrayOutputStream();
     var meaning = new StringBuilder();
     var sink = new WebSocketFrameReader.Sink() {
