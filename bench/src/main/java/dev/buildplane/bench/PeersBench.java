@@ -29,10 +29,10 @@ final class PeersBench implements Callable<Integer> {
   private static final double GIB = 1 << 30;
   private static final double MIB = 1 << 20;
   /// Enough for the JVM's second compiler to have seen what is hot.
-  private static final long WARM_UP_REQUESTS = 30_000;
+  private static final long WARM_UP_REQUESTS = 150_000;
 
   /// Seconds, on a machine too slow for that.
-  private static final int WARM_UP_ROUNDS = 10;
+  private static final int WARM_UP_ROUNDS = 60;
 
   private static final int WATCHES = 1000;
   private static final int WATCH_EVENTS = 60;

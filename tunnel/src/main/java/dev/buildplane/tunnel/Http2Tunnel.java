@@ -36,7 +36,7 @@ final class Http2Tunnel {
       HttpHeaders handshake,
       List<ChannelHandler> replaced,
       TunnelSettings settings) {
-    var connection = new TunnelConnection(channel, settings);
+    var connection = new TunnelConnection(channel, settings, settings.gatewayPingAfter());
     var codec = TunnelCodecBuilder.gatewayEnd(settings).build();
     codec.connection().addListener(connection.streamCounter());
     var multiplexer = new Http2MultiplexHandler(new RefuseStreams(connection));
@@ -49,7 +49,7 @@ final class Http2Tunnel {
       List<ChannelHandler> replaced,
       TunnelSettings settings,
       ChannelHandler streams) {
-    var connection = new TunnelConnection(channel, settings);
+    var connection = new TunnelConnection(channel, settings, settings.pingInterval());
     var codec = TunnelCodecBuilder.agentEnd(settings).build();
     codec.connection().addListener(connection.streamCounter());
     var multiplexer = new Http2MultiplexHandler(new ChannelInitializer<Http2StreamChannel>() {

@@ -20,6 +20,7 @@ import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.net.SocketAddress;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -48,6 +49,7 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
   private volatile long peerMaxStreams = Long.MAX_VALUE;
   private volatile long lastHeardNanos;
   private volatile Instant lastSeen;
+  private final long pingAfterNanos;
   private long lastPingNanos;
   private long controlWindowNanos;
   private int controlFrames;
@@ -56,12 +58,13 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
   private @Nullable Future<?> tick;
   private @Nullable Future<?> drainDeadline;
 
-  TunnelConnection(Channel channel, TunnelSettings settings) {
+  TunnelConnection(Channel channel, TunnelSettings settings, Duration pingAfter) {
     this.channel = channel;
     this.settings = settings;
     this.lastSeen = settings.clock().instant();
     this.lastHeardNanos = nanoTime();
     this.lastPingNanos = lastHeardNanos;
+    this.pingAfterNanos = pingAfter.toNanos();
   }
 
   private long nanoTime() {
@@ -164,7 +167,7 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
   private void scheduleTick(ChannelHandlerContext ctx) {
     long now = nanoTime();
     long untilDead = lastHeardNanos + settings.silenceLimit().toNanos() - now;
-    long untilPing = lastPingNanos + settings.pingInterval().toNanos() - now;
+    long untilPing = Math.max(lastPingNanos, lastHeardNanos) + pingAfterNanos - now;
     tick = ctx.executor()
         .schedule(() -> onTick(ctx), Math.max(0, Math.min(untilDead, untilPing)), NANOSECONDS);
   }
@@ -181,7 +184,8 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
       abandon();
       return;
     }
-    if (now - lastPingNanos >= settings.pingInterval().toNanos()) {
+    // Whoever has heard something lately knows that much of the link: the peer's PING, and its answer to ours, prove it as well.
+    if (now - Math.max(lastPingNanos, lastHeardNanos) >= pingAfterNanos) {
       lastPingNanos = now;
       ctx.writeAndFlush(new DefaultHttp2PingFrame(LIVENESS_PING));
     }

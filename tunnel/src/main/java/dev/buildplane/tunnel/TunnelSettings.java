@@ -10,7 +10,8 @@ import java.time.InstantSource;
 /// @param maxConcurrentStreams streams the agent's end lets the gateway hold open at a time, 1 to 65536
 /// @param streamWindowBytes HTTP/2 flow-control window of one stream: the most a stalled reader can make this end hold, 64 KiB to 16 MiB
 /// @param maxHeaderListBytes size of one header list as RFC 9113 section 6.5.2 counts it, 8 KiB to 1 MiB
-/// @param pingInterval how often a PING is sent
+/// @param pingInterval after how much silence of the peer the agent sends a PING; the gateway does so a little later ([#gatewayPingAfter]), so
+///     that an idle tunnel costs one PING and its answer and not two
 /// @param silenceLimit the tunnel is dead when nothing came for this long; longer than `pingInterval`
 /// @param drainLimit how long [Tunnel#drain] waits for open streams
 /// @param budget shared by all tunnels of the process
@@ -146,5 +147,10 @@ public record TunnelSettings(
       throw new IllegalArgumentException(
           "expected " + name + " from " + least + " to " + most + ", found " + value);
     }
+  }
+
+  /// After how much silence of the agent the gateway sends a PING: a quarter of the way from `pingInterval` to `silenceLimit`.
+  public Duration gatewayPingAfter() {
+    return pingInterval.plus(silenceLimit.minus(pingInterval).dividedBy(4));
   }
 }
