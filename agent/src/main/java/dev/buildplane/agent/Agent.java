@@ -28,12 +28,14 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,9 +50,10 @@ public final class Agent implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Agent.class);
   private static final String DEVELOPMENT_VERSION = "dev";
+  private static final String INSTANCE = "instance";
 
   private final AgentSettings settings;
-  private final TunnelDestination destination;
+  private final List<TunnelDestination> destinations;
   private final EventLoopGroup loops;
   private final ScheduledExecutorService reloader;
   private final BackendPool pool = new BackendPool();
@@ -64,8 +67,9 @@ public final class Agent implements AutoCloseable {
   private Agent(AgentSettings settings) throws AgentProblem {
     this.settings = settings;
     try {
-      this.destination =
-          new TunnelDestination(settings.serverUrl(), settings.planeType(), settings.planeId());
+      this.destinations = settings.serverUrls().stream()
+          .map(url -> new TunnelDestination(url, settings.planeType(), settings.planeId()))
+          .toList();
     } catch (IllegalArgumentException e) {
       throw new AgentProblem(
           Objects.requireNonNullElse(e.getMessage(), "the server URL cannot be used"), e);
@@ -92,27 +96,42 @@ public final class Agent implements AutoCloseable {
     var dialer = new TunnelDialer(loops, settings.tunnel(), TunnelDialer.DEFAULT_DEADLINE);
     var streams = new Streams();
     var metadata = metadata();
+    var replicas = new ReplicaDialer(
+        destinations,
+        to -> dialer.dial(to.destination(), to.address(), tls, metadata, streams),
+        new ReplicaChoice(),
+        random());
     for (int i = 0; i < settings.connections(); i++) {
-      var random = new SplittableRandom(new SecureRandom().nextLong());
-      links.add(new AgentLink(
-          loops.next(),
-          () -> dialer.dial(destination, tls, metadata, streams),
-          random,
-          this::tell));
+      int link = i;
+      links.add(new AgentLink(loops.next(), () -> replicas.dial(link), random(), this::tell));
     }
     links.forEach(AgentLink::start);
+    long seek = settings.seekInterval().toMillis();
+    reloader.scheduleWithFixedDelay(() -> seekReplicas(replicas), seek, seek, MILLISECONDS);
     long millis = settings.reloadInterval().toMillis();
     reloader.scheduleWithFixedDelay(this::reloadChanged, millis, millis, MILLISECONDS);
     LOG.info(
         "agent for {}/{} dials {}; targets: {}",
         settings.planeType(),
         settings.planeId(),
-        settings.serverUrl(),
+        settings.serverUrls(),
         targets.byName().values());
+  }
+
+  private static RandomGenerator random() {
+    return new SplittableRandom(new SecureRandom().nextLong());
+  }
+
+  private void seekReplicas(ReplicaDialer replicas) {
+    for (int i = 0; i < links.size(); i++) {
+      replicas.seek(i, links.get(i)::adopt);
+    }
   }
 
   private Map<String, String> metadata() {
     var said = new HashMap<>(settings.metadata());
+    // Two connections with the same instance are one agent to whoever counts them.
+    said.put(INSTANCE, UUID.randomUUID().toString());
     var version = Agent.class.getPackage().getImplementationVersion();
     said.putIfAbsent("version", version == null ? DEVELOPMENT_VERSION : version);
     said.putIfAbsent("hostname", hostname());

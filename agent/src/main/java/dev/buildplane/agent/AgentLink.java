@@ -61,6 +61,15 @@ final class AgentLink {
     feed(new Session.Event.ReplaceAsked());
   }
 
+  /// Takes a tunnel to a better place than the current one's, which is drained; closes it where none is wanted.
+  void adopt(AgentTunnel tunnel) {
+    loop.execute(() -> {
+      long id = taken(tunnel);
+      handle(new Session.Event.Bettered(id));
+      follow(id, tunnel);
+    });
+  }
+
   /// Drains; completes when the last tunnel is gone.
   CompletionStage<Void> stop() {
     loop.execute(() -> {
@@ -131,15 +140,27 @@ final class AgentLink {
       handle(new Session.Event.DialFailed());
       return;
     }
+    long id = taken(tunnel);
+    handle(new Session.Event.Opened(id));
+    follow(id, tunnel);
+  }
+
+  private long taken(AgentTunnel tunnel) {
     long id = ++lastTunnel;
     tunnels.put(id, tunnel);
     problem = null;
-    LOG.info("connected to the gateway at {}", tunnel.remoteAddress());
+    LOG.info(
+        "connected to the gateway at {}, replica {}",
+        tunnel.remoteAddress(),
+        tunnel.gatewayReplica().orElse("unnamed"));
     if (tunnel.protocol() == TunnelProtocol.JSON) {
       LOG.warn(
           "the gateway speaks the JSON protocol of v0.17: watches, followed logs and exec are not carried, bodies are bounded");
     }
-    handle(new Session.Event.Opened(id));
+    return id;
+  }
+
+  private void follow(long id, AgentTunnel tunnel) {
     tunnel
         .draining()
         .thenRun(() -> loop.execute(() -> {

@@ -6,12 +6,13 @@ import dev.buildplane.tunnel.TunnelSettings;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /// How an agent runs; names and defaults follow `reference/gateway-agent.md` section 6.1.
 ///
-/// @param serverUrl of the gateway, `wss://host:port/ws`; its query parameters are kept
+/// @param serverUrls of the gateway, `wss://host:port/ws`, one or several that lead to replicas of the same gateway; query parameters are kept
 /// @param planeType `buildplane`, `dataplane` or `observabilityplane`
 /// @param planeId of the plane this agent serves
 /// @param clientCert PEM chain of the agent's identity, leaf first
@@ -19,12 +20,13 @@ import java.util.Optional;
 /// @param serverCa PEM of the CA that signed the gateway's certificate; the system's own trust is never used
 /// @param kubeconfig how the target `k8s` is reached; absent: the in-cluster service account
 /// @param targets YAML file with further targets ([TargetsFile])
-/// @param connections tunnels kept at a time, 1 or 2
+/// @param connections tunnels kept at a time, 1 or 2; two go to different replicas of the gateway where there are several
 /// @param metadata more to say in the handshake, besides version and host name
 /// @param tunnel bounds of the tunnels
 /// @param reloadInterval how often the files above are looked at, at least 10 ms
+/// @param seekInterval how often an agent whose two tunnels share a replica looks for another one, at least 10 ms
 public record AgentSettings(
-    URI serverUrl,
+    List<URI> serverUrls,
     String planeType,
     String planeId,
     Path clientCert,
@@ -35,12 +37,17 @@ public record AgentSettings(
     int connections,
     Map<String, String> metadata,
     TunnelSettings tunnel,
-    Duration reloadInterval) {
+    Duration reloadInterval,
+    Duration seekInterval) {
   public static final Duration DEFAULT_RELOAD_INTERVAL = Duration.ofSeconds(5);
+  public static final Duration DEFAULT_SEEK_INTERVAL = Duration.ofSeconds(30);
+  public static final int DEFAULT_CONNECTIONS = 2;
   public static final int MAX_CONNECTIONS = 2;
+  public static final int MAX_SERVER_URLS = 16;
+  private static final Duration SHORTEST_INTERVAL = Duration.ofMillis(10);
 
   public AgentSettings {
-    requireNonNull(serverUrl, "serverUrl");
+    serverUrls = List.copyOf(serverUrls);
     requireNonNull(planeType, "planeType");
     requireNonNull(tunnel, "tunnel");
     if (planeId.isEmpty()) {
@@ -51,14 +58,23 @@ public record AgentSettings(
       throw new IllegalArgumentException(
           "expected 1 to " + MAX_CONNECTIONS + " connections, found " + connections);
     }
-    if (reloadInterval.compareTo(Duration.ofMillis(10)) < 0) {
-      throw new IllegalArgumentException(
-          "expected a reload interval of at least 10 ms, found " + reloadInterval);
+    requireInterval("reload interval", reloadInterval);
+    requireInterval("seek interval", seekInterval);
+    if (serverUrls.isEmpty() || serverUrls.size() > MAX_SERVER_URLS) {
+      throw new IllegalArgumentException("expected 1 to " + MAX_SERVER_URLS + " server URLs, found "
+          + serverUrls.size() + "; set --server-url");
     }
     metadata = Map.copyOf(metadata);
   }
 
-  /// One connection, no extra targets, default bounds.
+  private static void requireInterval(String name, Duration found) {
+    if (found.compareTo(SHORTEST_INTERVAL) < 0) {
+      throw new IllegalArgumentException("expected a " + name + " of at least "
+          + SHORTEST_INTERVAL.toMillis() + " ms, found " + found);
+    }
+  }
+
+  /// Two connections, no extra targets, default bounds.
   public static AgentSettings of(
       URI serverUrl,
       String planeType,
@@ -68,7 +84,7 @@ public record AgentSettings(
       Path serverCa,
       Optional<Path> kubeconfig) {
     return new AgentSettings(
-        serverUrl,
+        List.of(serverUrl),
         planeType,
         planeId,
         clientCert,
@@ -76,15 +92,51 @@ public record AgentSettings(
         serverCa,
         kubeconfig,
         Optional.empty(),
-        1,
+        DEFAULT_CONNECTIONS,
         Map.of(),
         TunnelSettings.defaults(),
-        DEFAULT_RELOAD_INTERVAL);
+        DEFAULT_RELOAD_INTERVAL,
+        DEFAULT_SEEK_INTERVAL);
+  }
+
+  /// At several addresses of one gateway.
+  public AgentSettings withServerUrls(List<URI> urls) {
+    return new AgentSettings(
+        urls,
+        planeType,
+        planeId,
+        clientCert,
+        clientKey,
+        serverCa,
+        kubeconfig,
+        targets,
+        connections,
+        metadata,
+        tunnel,
+        reloadInterval,
+        seekInterval);
+  }
+
+  public AgentSettings withSeekInterval(Duration interval) {
+    return new AgentSettings(
+        serverUrls,
+        planeType,
+        planeId,
+        clientCert,
+        clientKey,
+        serverCa,
+        kubeconfig,
+        targets,
+        connections,
+        metadata,
+        tunnel,
+        reloadInterval,
+        interval);
   }
 
   public AgentSettings withTargets(Path file) {
     return new AgentSettings(
-        serverUrl,
+        serverUrls,
         planeType,
         planeId,
         clientCert,
@@ -95,12 +147,13 @@ public record AgentSettings(
         connections,
         metadata,
         tunnel,
-        reloadInterval);
+        reloadInterval,
+        seekInterval);
   }
 
   public AgentSettings withConnections(int count) {
     return new AgentSettings(
-        serverUrl,
+        serverUrls,
         planeType,
         planeId,
         clientCert,
@@ -111,12 +164,13 @@ public record AgentSettings(
         count,
         metadata,
         tunnel,
-        reloadInterval);
+        reloadInterval,
+        seekInterval);
   }
 
   public AgentSettings withMetadata(Map<String, String> more) {
     return new AgentSettings(
-        serverUrl,
+        serverUrls,
         planeType,
         planeId,
         clientCert,
@@ -127,12 +181,13 @@ public record AgentSettings(
         connections,
         more,
         tunnel,
-        reloadInterval);
+        reloadInterval,
+        seekInterval);
   }
 
   public AgentSettings withTunnel(TunnelSettings bounds) {
     return new AgentSettings(
-        serverUrl,
+        serverUrls,
         planeType,
         planeId,
         clientCert,
@@ -143,12 +198,13 @@ public record AgentSettings(
         connections,
         metadata,
         bounds,
-        reloadInterval);
+        reloadInterval,
+        seekInterval);
   }
 
   public AgentSettings withReloadInterval(Duration interval) {
     return new AgentSettings(
-        serverUrl,
+        serverUrls,
         planeType,
         planeId,
         clientCert,
@@ -159,6 +215,7 @@ public record AgentSettings(
         connections,
         metadata,
         tunnel,
-        interval);
+        interval,
+        seekInterval);
   }
 }

@@ -106,6 +106,7 @@ class AgentIT {
             folder.resolve("tls.key"),
             folder.resolve("ca.pem"),
             Optional.of(folder.resolve("kubeconfig")))
+        .withConnections(1)
         .withReloadInterval(Duration.ofMillis(50));
   }
 

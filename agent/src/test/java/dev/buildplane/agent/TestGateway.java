@@ -38,9 +38,16 @@ final class TestGateway implements AutoCloseable {
 
   final BlockingQueue<Accepted> accepted = new LinkedBlockingQueue<>();
   volatile String refusal = "";
+  private final String replica;
   private final Channel listener;
 
   TestGateway(EventLoopGroup loops, Identity identity) throws Exception {
+    this(loops, identity, 0, "");
+  }
+
+  /// @param replica what it calls itself in its answers; empty: nothing, as a gateway of v0.17
+  TestGateway(EventLoopGroup loops, Identity identity, int port, String replica) throws Exception {
+    this.replica = replica;
     var tls = SslContextBuilder.forServer(identity.key(), identity.chain())
         .trustManager(InsecureTrustManagerFactory.INSTANCE)
         .clientAuth(ClientAuth.OPTIONAL)
@@ -59,7 +66,7 @@ final class TestGateway implements AutoCloseable {
                 .addLast(new Upgrade());
           }
         })
-        .bind(new InetSocketAddress("127.0.0.1", 0))
+        .bind(new InetSocketAddress("127.0.0.1", port))
         .sync()
         .channel();
   }
@@ -97,7 +104,11 @@ final class TestGateway implements AutoCloseable {
       var subject = ((X509Certificate) session.getPeerCertificates()[0])
           .getSubjectX500Principal()
           .getName();
-      ctx.writeAndFlush(WebSocketHandshake.answer(request, true));
+      var answer = WebSocketHandshake.answer(request, true);
+      if (!replica.isEmpty()) {
+        answer.headers().set(WebSocketHandshake.REPLICA_HEADER, replica);
+      }
+      ctx.writeAndFlush(answer);
       var http = List.<ChannelHandler>of(
           ctx.pipeline().get(HttpServerCodec.class),
           ctx.pipeline().get(HttpObjectAggregator.class),

@@ -30,7 +30,8 @@ import org.jspecify.annotations.Nullable;
 final class BuildPlaneRole {
   private BuildPlaneRole() {}
 
-  static AutoCloseable start(DataDirectory data, String serverUrl, int apiPort) throws Exception {
+  static AutoCloseable start(DataDirectory data, List<String> serverUrls, int apiPort)
+      throws Exception {
     var pki = new StandalonePki(data.pki());
     pki.ensure();
     var parts = new Parts();
@@ -58,7 +59,8 @@ final class BuildPlaneRole {
           KubeconfigFile.render(List.of(new KubeconfigFile.Context(
               "build-plane", url, pki.trust("build-plane-ca"), pki.identity("plane-agent")))));
       parts.add(agent(
-          serverUrl,
+          serverUrls,
+          AgentSettings.DEFAULT_CONNECTIONS,
           "buildplane",
           ControlPlaneRole.LOCAL_PLANE_ID,
           pki.certificateFile("agent"),
@@ -67,7 +69,7 @@ final class BuildPlaneRole {
           kubeconfig,
           null));
       new RoleReady(ProcessId.current(), Map.of("--build-plane-api-port", api.port()))
-          .write(data, Role.BUILD_PLANE);
+          .write(data, Member.BUILD_PLANE);
       return parts;
     } catch (Exception | Error failed) {
       parts.close();
@@ -76,7 +78,8 @@ final class BuildPlaneRole {
   }
 
   static Agent agent(
-      String serverUrl,
+      List<String> serverUrls,
+      int connections,
       String planeType,
       String planeId,
       Path clientCertificate,
@@ -85,14 +88,17 @@ final class BuildPlaneRole {
       @Nullable Path kubeconfig,
       @Nullable Path targets)
       throws AgentProblem {
+    var urls = serverUrls.stream().map(URI::create).toList();
     var settings = AgentSettings.of(
-        URI.create(serverUrl),
-        planeType,
-        planeId,
-        clientCertificate,
-        clientKey,
-        serverCa,
-        Optional.ofNullable(kubeconfig));
+            urls.getFirst(),
+            planeType,
+            planeId,
+            clientCertificate,
+            clientKey,
+            serverCa,
+            Optional.ofNullable(kubeconfig))
+        .withServerUrls(urls)
+        .withConnections(connections);
     return Agent.start(targets == null ? settings : settings.withTargets(targets));
   }
 

@@ -3,25 +3,31 @@ package dev.buildplane.cli;
 import dev.buildplane.apiserver.ApiServer;
 import dev.buildplane.apiserver.ApiServerSettings;
 import dev.buildplane.apiserver.PodLogs;
-import dev.buildplane.gateway.Gateway;
-import dev.buildplane.gateway.GatewaySettings;
-import dev.buildplane.http.TlsIdentity;
+import dev.buildplane.gateway.CallerAuthorizer;
+import dev.buildplane.gateway.MeshSettings;
 import dev.buildplane.metrics.Metrics;
+import dev.buildplane.model.Api;
 import dev.buildplane.model.Crds;
 import dev.buildplane.operator.BuildplaneOperator;
+import dev.buildplane.operator.GatewaySet;
 import dev.buildplane.operator.OperatorSettings;
 import dev.buildplane.store.ObjectStore;
 import dev.buildplane.store.StoreSettings;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
+import io.fabric8.kubernetes.api.model.rbac.ClusterRole;
+import io.fabric8.kubernetes.api.model.rbac.ClusterRoleBinding;
+import io.fabric8.kubernetes.api.model.rbac.ClusterRoleBindingBuilder;
+import io.fabric8.kubernetes.api.model.rbac.ClusterRoleBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.file.Files;
-import java.util.Map;
+import java.util.ArrayList;
+import java.util.List;
 
 /// The control plane of a standalone installation in one process: API server, gateway, operator. The three talk to each
 /// other as they would on Kubernetes, over HTTP and mutual TLS.
@@ -32,10 +38,19 @@ final class ControlPlaneRole {
   /// The planeID of the build plane that a standalone installation brings along.
   static final String LOCAL_PLANE_ID = "shared-builder";
 
+  private static final String PEER_ROLE = "buildplane-gateway-peer";
+
   private ControlPlaneRole() {}
 
   static AutoCloseable start(
       DataDirectory data, int apiPort, int agentPort, int gatewayPort, int healthPort)
+      throws Exception {
+    return start(data, apiPort, new GatewayPorts(agentPort, gatewayPort, healthPort), List.of());
+  }
+
+  /// @param peers callers' addresses of the further gateways, if there are any
+  static AutoCloseable start(
+      DataDirectory data, int apiPort, GatewayPorts gatewayPorts, List<URI> peers)
       throws Exception {
     var pki = new StandalonePki(data.pki());
     pki.ensure();
@@ -55,30 +70,24 @@ final class ControlPlaneRole {
       bootstrap(operatorClient, data, pki);
       var gatewayClient = parts.add(
           Clients.connect(apiUrl, pki.trust("control-plane-ca"), pki.identity("gateway")));
-      var gateway = parts.add(Gateway.start(
-          GatewaySettings.of(
-              loopback(agentPort),
-              loopback(gatewayPort),
-              loopback(healthPort),
-              TlsIdentity.of(pki.identity("gateway-server")),
-              () -> internalTrust),
+      var gateway = parts.add(GatewayRole.start(
+          new GatewayRole.Addresses(
+              loopback(gatewayPorts.agent()),
+              loopback(gatewayPorts.callers()),
+              loopback(gatewayPorts.health())),
+          GatewayRole.Peers.of(peers),
+          GatewayRole.Certificates.standalone(pki),
           gatewayClient,
           metrics));
+      var gateways = new ArrayList<>(peers);
+      gateways.addFirst(URI.create("https://127.0.0.1:" + gateway.callerPort()));
       parts.add(BuildplaneOperator.start(
           OperatorSettings.of(
-                  URI.create("https://127.0.0.1:" + gateway.callerPort()),
-                  pki.identity("operator"),
-                  pki.trust("control-plane-ca"))
+                  gateways.getFirst(), pki.identity("operator"), pki.trust("control-plane-ca"))
+              .withGateways(GatewaySet.of(gateways.toArray(URI[]::new)))
               .withMetrics(metrics),
           operatorClient));
-      new RoleReady(
-              ProcessId.current(),
-              Map.of(
-                  "--api-port", api.port(),
-                  "--agent-port", gateway.agentPort(),
-                  "--gateway-port", gateway.callerPort(),
-                  "--health-port", gateway.healthPort()))
-          .write(data, Role.CONTROL_PLANE);
+      GatewayRole.ready(gateway).with("--api-port", api.port()).write(data, Member.CONTROL_PLANE);
       return parts;
     } catch (Exception | Error failed) {
       parts.close();
@@ -113,11 +122,37 @@ final class ControlPlaneRole {
             .build())
         .forceConflicts()
         .serverSideApply();
+    client.resource(peerRole()).forceConflicts().serverSideApply();
+    client.resource(peerBinding()).forceConflicts().serverSideApply();
     var done = data.controlPlane().resolve("bootstrapped");
     if (!Files.exists(done)) {
       client.resource(defaultPlane()).serverSideApply();
       DataDirectory.writeAtomically(done, "");
     }
+  }
+
+  /// Gateways may follow each other, and nothing else.
+  private static ClusterRole peerRole() {
+    return new ClusterRoleBuilder()
+        .withNewMetadata()
+        .withName(PEER_ROLE)
+        .endMetadata()
+        .addNewRule()
+        .withApiGroups(Api.GROUP)
+        .withResources(CallerAuthorizer.Access.Connections.RESOURCE)
+        .withVerbs("watch")
+        .endRule()
+        .build();
+  }
+
+  private static ClusterRoleBinding peerBinding() {
+    return new ClusterRoleBindingBuilder()
+        .withNewMetadata()
+        .withName(PEER_ROLE)
+        .endMetadata()
+        .withNewRoleRef("rbac.authorization.k8s.io", "ClusterRole", PEER_ROLE)
+        .addNewSubject("rbac.authorization.k8s.io", "Group", MeshSettings.PEER_GROUP, null)
+        .build();
   }
 
   private static GenericKubernetesResource defaultPlane() throws IOException {

@@ -42,8 +42,8 @@ final class DownCommand implements Callable<Integer> {
     }
     var installation = known.get();
     installation.supervisor().handle().ifPresent(ProcessHandle::destroy);
-    var all = Stream.of(
-            installation.supervisor(), installation.controlPlane(), installation.buildPlane())
+    var all = Stream.concat(
+            Stream.of(installation.supervisor()), installation.members().values().stream())
         .flatMap(process -> process.handle().stream())
         .toList();
     for (var process : all) {

@@ -47,9 +47,9 @@ final class GatewayClient implements AutoCloseable {
     return parse(answer).path("disconnectedAgents").asInt();
   }
 
-  /// Who is connected now, and who was turned away lately.
+  /// Who is connected now, and who was turned away lately, at any replica of the gateway.
   GatewaySnapshot snapshot() {
-    var address = address().replaceAll("/+$", "") + PLANES + "watch";
+    var address = address().replaceAll("/+$", "") + PLANES + "watch?replicas=all";
     var read = new Snapshot();
     try {
       var http = gateway.getHttpClient();

@@ -7,12 +7,16 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /// What runs on a data directory and where it listens: written by the supervisor, read by every other command.
 ///
 /// @param supervisor the process that answers for the others
+/// @param replicas gateways besides the one in the control plane
 @JsonIgnoreProperties(ignoreUnknown = true)
 record Installation(
     ProcessId supervisor,
@@ -22,7 +26,22 @@ record Installation(
     int agentPort,
     int gatewayPort,
     int healthPort,
-    int buildPlaneApiPort) {
+    int buildPlaneApiPort,
+    List<Replica> replicas) {
+  /// A gateway in a process of its own.
+  ///
+  /// @param index from 2: the first gateway is part of the control plane
+  record Replica(int index, ProcessId process, GatewayPorts ports) {
+    Member member() {
+      return Member.gateway(index);
+    }
+  }
+
+  // Files of versions with one gateway do not name replicas.
+  Installation {
+    replicas = replicas == null ? List.of() : List.copyOf(replicas);
+  }
+
   private static final ObjectMapper JSON =
       new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
@@ -52,28 +71,41 @@ record Installation(
     }
   }
 
-  Installation withControlPlane(ProcessId process) {
+  /// Another process runs as that member now, where the one before was.
+  Installation with(Member member, ProcessId process) {
+    var others = new ArrayList<>(replicas);
+    if (member.role() == Role.GATEWAY) {
+      others.replaceAll(replica -> replica.index() == member.index()
+          ? new Replica(replica.index(), process, replica.ports())
+          : replica);
+    }
     return new Installation(
         supervisor,
-        process,
-        buildPlane,
+        member.role() == Role.CONTROL_PLANE ? process : controlPlane,
+        member.role() == Role.BUILD_PLANE ? process : buildPlane,
         apiPort,
         agentPort,
         gatewayPort,
         healthPort,
-        buildPlaneApiPort);
+        buildPlaneApiPort,
+        others);
   }
 
-  Installation withBuildPlane(ProcessId process) {
-    return new Installation(
-        supervisor,
-        controlPlane,
-        process,
-        apiPort,
-        agentPort,
-        gatewayPort,
-        healthPort,
-        buildPlaneApiPort);
+  /// Every process but the supervisor.
+  Map<Member, ProcessId> members() {
+    var members = new LinkedHashMap<Member, ProcessId>();
+    members.put(Member.CONTROL_PLANE, controlPlane);
+    replicas.forEach(replica -> members.put(replica.member(), replica.process()));
+    members.put(Member.BUILD_PLANE, buildPlane);
+    return members;
+  }
+
+  /// The ports of every gateway, that of the control plane first.
+  List<GatewayPorts> gateways() {
+    var all = new ArrayList<GatewayPorts>();
+    all.add(new GatewayPorts(agentPort, gatewayPort, healthPort));
+    replicas.forEach(replica -> all.add(replica.ports()));
+    return all;
   }
 
   /// As [#write], with the kubeconfig that reaches it: contexts of both API servers, and of the gateway for the command line.

@@ -3,7 +3,8 @@ package dev.buildplane.cli;
 /// The processes of a standalone installation.
 enum Role {
   CONTROL_PLANE("control-plane", 512, 192),
-  BUILD_PLANE("build-plane", 320, 128);
+  BUILD_PLANE("build-plane", 320, 128),
+  GATEWAY("gateway", 160, 96);
 
   private final String label;
   private final int heapMebibytes;

@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 
@@ -22,26 +23,32 @@ record RoleReady(ProcessId process, Map<String, Integer> ports) {
     ports = Map.copyOf(ports);
   }
 
-  static Path file(DataDirectory data, Role role) {
-    return data.run().resolve(role.label() + ".json");
+  static Path file(DataDirectory data, Member member) {
+    return data.run().resolve(member.label() + ".json");
   }
 
-  static Optional<RoleReady> read(DataDirectory data, Role role) {
+  static Optional<RoleReady> read(DataDirectory data, Member member) {
     try {
-      return Optional.of(JSON.readValue(Files.readString(file(data, role)), RoleReady.class));
+      return Optional.of(JSON.readValue(Files.readString(file(data, member)), RoleReady.class));
     } catch (NoSuchFileException notYet) {
       return Optional.empty();
     } catch (IOException unreadable) {
-      throw new UncheckedIOException("cannot read " + file(data, role), unreadable);
+      throw new UncheckedIOException("cannot read " + file(data, member), unreadable);
     }
   }
 
-  void write(DataDirectory data, Role role) {
+  void write(DataDirectory data, Member member) {
     try {
-      DataDirectory.writeAtomically(file(data, role), JSON.writeValueAsString(this));
+      DataDirectory.writeAtomically(file(data, member), JSON.writeValueAsString(this));
     } catch (JsonProcessingException impossible) {
       throw new IllegalStateException("numbers have a JSON form", impossible);
     }
+  }
+
+  RoleReady with(String option, int port) {
+    var more = new HashMap<>(ports);
+    more.put(option, port);
+    return new RoleReady(process, more);
   }
 
   int port(String option) {

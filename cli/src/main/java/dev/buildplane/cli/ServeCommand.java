@@ -2,7 +2,10 @@ package dev.buildplane.cli;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
+import dev.buildplane.agent.AgentSettings;
+import java.net.URI;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
@@ -17,11 +20,12 @@ import picocli.CommandLine.Option;
     description = {
       "Runs one role as a process in the foreground, for systemd and the like.",
       "",
-      "'buildplane up' starts 'control-plane' and 'build-plane' itself; 'agent' is the cluster agent alone, for a build cluster elsewhere."
+      "'buildplane up' starts 'control-plane', 'build-plane' and further 'gateway's itself; 'agent' is the cluster agent alone, for a build cluster elsewhere."
     },
     subcommands = {
       ServeCommand.ControlPlane.class,
       ServeCommand.BuildPlane.class,
+      ServeGateway.class,
       ServeCommand.AgentOnly.class
     },
     synopsisSubcommandLabel = "ROLE")
@@ -112,12 +116,20 @@ final class ServeCommand {
     @Mixin
     ControlPlanePorts ports = new ControlPlanePorts();
 
+    @Option(
+        names = "--peer",
+        paramLabel = "URL",
+        description =
+            "Callers' address of another gateway of this control plane, https://HOST:PORT; repeatable (default: none)")
+    List<URI> peers = List.of();
+
     @Override
     AutoCloseable start() throws Exception {
       var data = dataDirectory.resolve();
       data.create();
       ports.requireFree();
-      return ControlPlaneRole.start(data, ports.api, ports.agent, ports.gateway, ports.health);
+      return ControlPlaneRole.start(
+          data, ports.api, new GatewayPorts(ports.agent, ports.gateway, ports.health), peers);
     }
   }
 
@@ -133,8 +145,9 @@ final class ServeCommand {
         names = "--server-url",
         paramLabel = "URL",
         defaultValue = "wss://127.0.0.1:8443/ws",
-        description = "Where the agent dials the gateway (default: ${DEFAULT-VALUE})")
-    String serverUrl = "";
+        description =
+            "Where the agent dials the gateway; repeatable, one for each replica (default: ${DEFAULT-VALUE})")
+    List<String> serverUrls = List.of();
 
     @Mixin
     BuildPlanePort port = new BuildPlanePort();
@@ -144,7 +157,7 @@ final class ServeCommand {
       var data = dataDirectory.resolve();
       data.create();
       port.requireFree();
-      return BuildPlaneRole.start(data, serverUrl, port.api);
+      return BuildPlaneRole.start(data, serverUrls, port.api);
     }
   }
 
@@ -158,8 +171,16 @@ final class ServeCommand {
         names = "--server-url",
         paramLabel = "URL",
         required = true,
-        description = "Address of the gateway, wss://HOST:PORT/ws")
-    String serverUrl = "";
+        description =
+            "Address of the gateway, wss://HOST:PORT/ws; repeatable. Where several replicas are found, by several URLs or several addresses of one name, the connections go to different ones")
+    List<String> serverUrls = List.of();
+
+    @Option(
+        names = "--connections",
+        paramLabel = "COUNT",
+        defaultValue = "" + AgentSettings.DEFAULT_CONNECTIONS,
+        description = "Connections to keep, 1 or 2 (default: ${DEFAULT-VALUE})")
+    int connections;
 
     @Option(
         names = "--plane-type",
@@ -213,7 +234,8 @@ final class ServeCommand {
     @Override
     AutoCloseable start() throws Exception {
       return BuildPlaneRole.agent(
-          serverUrl,
+          serverUrls,
+          connections,
           planeType,
           planeId,
           clientCertificate,

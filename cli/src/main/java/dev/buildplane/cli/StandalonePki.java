@@ -1,5 +1,6 @@
 package dev.buildplane.cli;
 
+import dev.buildplane.gateway.MeshSettings;
 import dev.buildplane.pki.CertificateAuthority;
 import dev.buildplane.pki.CertificateProblem;
 import dev.buildplane.pki.Identity;
@@ -61,6 +62,11 @@ final class StandalonePki {
         "gateway",
         internal,
         ca -> ca.issueClient("cluster-gateway", List.of(ADMINISTRATORS), LEAF_VALIDITY));
+    ensureLeaf(
+        "gateway-peer",
+        internal,
+        ca -> ca.issueClient(
+            "cluster-gateway-peer", List.of(MeshSettings.PEER_GROUP), LEAF_VALIDITY));
     ensureLeaf(
         "agent",
         agents,

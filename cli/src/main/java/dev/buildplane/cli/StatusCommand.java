@@ -45,21 +45,36 @@ final class StatusCommand implements Callable<Integer> {
       return ExitCode.UNREACHABLE.code();
     }
     var installation = running.get();
-    var gatewayReady = isReady(installation.healthUrl() + "/readyz");
     var rows = new ArrayList<List<String>>();
     rows.add(List.of("PROCESS", "PID", "STATE", "ADDRESS"));
     rows.add(row("supervisor", installation.supervisor(), ""));
     rows.add(row("control-plane", installation.controlPlane(), installation.apiUrl()));
-    rows.add(
-        List.of("  gateway", "", gatewayReady ? "ready" : "not ready", installation.agentUrl()));
+    boolean gatewaysReady = true;
+    var gateways = installation.gateways();
+    for (int i = 0; i < gateways.size(); i++) {
+      boolean ready = isReady(gateways.get(i).healthUrl() + "/readyz");
+      gatewaysReady &= ready;
+      rows.add(gateway(installation, i, gateways.get(i), ready));
+    }
     rows.add(row("build-plane", installation.buildPlane(), installation.buildPlaneApiUrl()));
     Resources.grid(out, rows, "   ");
     out.println();
     out.println("kubeconfig: " + data.kubeconfig());
-    var good = gatewayReady
-        && installation.controlPlane().isAlive()
-        && installation.buildPlane().isAlive();
+    var good =
+        gatewaysReady && installation.members().values().stream().allMatch(ProcessId::isAlive);
     return (good ? ExitCode.OK : ExitCode.FAILED).code();
+  }
+
+  private static List<String> gateway(
+      Installation installation, int index, GatewayPorts ports, boolean ready) {
+    var state = ready ? "ready" : "not ready";
+    return index == 0
+        ? List.of("  gateway", "", state, ports.agentUrl())
+        : List.of(
+            Member.gateway(index + 1).label(),
+            Long.toString(installation.replicas().get(index - 1).process().pid()),
+            state,
+            ports.agentUrl());
   }
 
   private static List<String> row(String name, ProcessId process, String address) {

@@ -12,14 +12,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/// Starts the two processes of a standalone installation, starts them again when they die, and stops them: those it
+/// Starts the processes of a standalone installation, starts them again when they die, and stops them: those it
 /// started and no others. Both end by themselves when this process is gone, however it went.
 ///
 /// One supervisor per data directory, held by a file lock. Not for use by several threads, except [#close], which a
@@ -38,7 +38,7 @@ final class Supervisor implements AutoCloseable {
 
   private final DataDirectory data;
   private final Consumer<String> tell;
-  private final Map<Role, Process> processes = new EnumMap<>(Role.class); // guarded by this
+  private final Map<Member, Process> processes = new LinkedHashMap<>(); // guarded by this
   private @Nullable FileChannel lockChannel;
   private @Nullable Installation installation;
   private volatile boolean closing;
@@ -52,34 +52,58 @@ final class Supervisor implements AutoCloseable {
   ///
   /// @throws CliProblem when another supervisor holds the data directory, a port is taken, or a process does not start
   Installation start(Ports ports) {
+    return start(ports, 1);
+  }
+
+  /// As above, with so many gateways: the first in the control plane, the others in processes of their own.
+  Installation start(Ports ports, int count) {
     data.create();
     lock();
     endRemains();
+    var gateways = GatewayPorts.choose(ports.controlPlane, count);
     ports.requireFree();
+    gateways.stream().skip(1).forEach(GatewayPorts::requireFree);
     new StandalonePki(data.pki()).ensure();
     // Both at once: the agent dials until the gateway is there. So its port must be known first.
-    var agentPort = ports.controlPlane.agent == 0 ? freePort() : ports.controlPlane.agent;
-    var controlProcess = launch(
-        Role.CONTROL_PLANE,
-        controlPlaneOptions(
-            ports.controlPlane.api,
-            agentPort,
-            ports.controlPlane.gateway,
-            ports.controlPlane.health));
-    var buildProcess = launch(Role.BUILD_PLANE, buildPlaneOptions(agentPort, ports.buildPlane.api));
-    var control = awaitReady(Role.CONTROL_PLANE, controlProcess);
-    var build = awaitReady(Role.BUILD_PLANE, buildProcess);
+    var controlProcess =
+        launch(Member.CONTROL_PLANE, controlPlaneOptions(ports.controlPlane.api, gateways));
+    var buildProcess =
+        launch(Member.BUILD_PLANE, buildPlaneOptions(gateways, ports.buildPlane.api));
+    var control = awaitReady(Member.CONTROL_PLANE, controlProcess);
+    var replicas = startReplicas(gateways, control.port("--api-port"));
+    var build = awaitReady(Member.BUILD_PLANE, buildProcess);
     var started = new Installation(
         ProcessId.current(),
         control.process(),
         build.process(),
         control.port("--api-port"),
-        agentPort,
+        control.port("--agent-port"),
         control.port("--gateway-port"),
         control.port("--health-port"),
-        build.port("--build-plane-api-port"));
+        build.port("--build-plane-api-port"),
+        replicas);
     record(started);
     return started;
+  }
+
+  private List<Installation.Replica> startReplicas(List<GatewayPorts> gateways, int apiPort) {
+    var launched = new LinkedHashMap<Member, Process>();
+    for (int index = 2; index <= gateways.size(); index++) {
+      var member = Member.gateway(index);
+      launched.put(member, launch(member, gatewayOptions(member, apiPort, gateways)));
+    }
+    var replicas = new ArrayList<Installation.Replica>();
+    launched.forEach((member, process) -> {
+      var ready = awaitReady(member, process);
+      replicas.add(new Installation.Replica(
+          member.index(),
+          ready.process(),
+          new GatewayPorts(
+              ready.port("--agent-port"),
+              ready.port("--gateway-port"),
+              ready.port("--health-port"))));
+    });
+    return replicas;
   }
 
   /// Blocks until [#close], starting again whatever dies meanwhile.
@@ -104,7 +128,7 @@ final class Supervisor implements AutoCloseable {
     }
   }
 
-  /// Stops both processes, orderly first, and frees the data directory. A repeat does nothing.
+  /// Stops all processes, orderly first, and frees the data directory. A repeat does nothing.
   @Override
   public void close() {
     closing = true;
@@ -163,12 +187,22 @@ final class Supervisor implements AutoCloseable {
   /// After a kill -9 of an earlier supervisor its processes are ending by themselves; the stores are theirs until then.
   private void endRemains() {
     var deadline = System.nanoTime() + STOP_WITHIN.toNanos();
-    for (var role : Role.values()) {
-      RoleReady.read(data, role).flatMap(ready -> ready.process().handle()).ifPresent(remaining -> {
-        remaining.destroy();
-        awaitOrKill(remaining, deadline);
-      });
+    for (var member : everyMember()) {
+      RoleReady.read(data, member)
+          .flatMap(ready -> ready.process().handle())
+          .ifPresent(remaining -> {
+            remaining.destroy();
+            awaitOrKill(remaining, deadline);
+          });
     }
+  }
+
+  private static List<Member> everyMember() {
+    var members = new ArrayList<>(List.of(Member.CONTROL_PLANE, Member.BUILD_PLANE));
+    for (int index = 2; index <= GatewayPorts.MAX_GATEWAYS; index++) {
+      members.add(Member.gateway(index));
+    }
+    return members;
   }
 
   static void requireFree(int port, String option) {
@@ -187,7 +221,7 @@ final class Supervisor implements AutoCloseable {
     }
   }
 
-  private static int freePort() {
+  static int freePort() {
     try (var probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       return probe.getLocalPort();
     } catch (IOException none) {
@@ -195,36 +229,62 @@ final class Supervisor implements AutoCloseable {
     }
   }
 
-  private List<String> controlPlaneOptions(int api, int agent, int gateway, int health) {
-    return List.of(
-        "--api-port=" + api,
-        "--agent-port=" + agent,
-        "--gateway-port=" + gateway,
-        "--health-port=" + health);
+  private static List<String> controlPlaneOptions(int api, List<GatewayPorts> gateways) {
+    var options = new ArrayList<>(List.of("--api-port=" + api));
+    options.addAll(portOptions(gateways.getFirst()));
+    options.addAll(peers(gateways, Member.CONTROL_PLANE));
+    return options;
   }
 
-  private List<String> buildPlaneOptions(int agentPort, int api) {
-    return List.of(
-        "--server-url=wss://127.0.0.1:" + agentPort + "/ws", "--build-plane-api-port=" + api);
+  private static List<String> gatewayOptions(Member member, int api, List<GatewayPorts> gateways) {
+    var options = new ArrayList<>(
+        List.of("--member=" + member.index(), "--api-url=https://127.0.0.1:" + api));
+    options.addAll(portOptions(gateways.get(member.index() - 1)));
+    options.addAll(peers(gateways, member));
+    return options;
   }
 
-  private Process launch(Role role, List<String> options) {
+  private static List<String> portOptions(GatewayPorts gateway) {
+    return List.of(
+        "--agent-port=" + gateway.agent(),
+        "--gateway-port=" + gateway.callers(),
+        "--health-port=" + gateway.health());
+  }
+
+  private static List<String> peers(List<GatewayPorts> gateways, Member member) {
+    var options = new ArrayList<String>();
+    for (int i = 0; i < gateways.size(); i++) {
+      if (i != member.index() - 1) {
+        options.add("--peer=" + gateways.get(i).callersUrl());
+      }
+    }
+    return options;
+  }
+
+  private static List<String> buildPlaneOptions(List<GatewayPorts> gateways, int api) {
+    var options = new ArrayList<>(List.of("--build-plane-api-port=" + api));
+    gateways.forEach(gateway -> options.add("--server-url=" + gateway.agentUrl()));
+    return options;
+  }
+
+  private Process launch(Member member, List<String> options) {
     try {
-      Files.deleteIfExists(RoleReady.file(data, role));
-      var process = new ProcessBuilder(command(role, options))
+      Files.deleteIfExists(RoleReady.file(data, member));
+      var process = new ProcessBuilder(command(member.role(), options))
           .redirectErrorStream(true)
-          .redirectOutput(ProcessBuilder.Redirect.appendTo(log(role).toFile()))
+          .redirectOutput(ProcessBuilder.Redirect.appendTo(log(member).toFile()))
           .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
           .start();
       synchronized (this) {
-        processes.put(role, process);
+        processes.put(member, process);
       }
       if (closing) {
         process.destroy();
       }
       return process;
     } catch (IOException cannot) {
-      throw new CliProblem("could not start " + role.label() + ": " + cannot.getMessage(), cannot);
+      throw new CliProblem(
+          "could not start " + member.label() + ": " + cannot.getMessage(), cannot);
     }
   }
 
@@ -236,30 +296,30 @@ final class Supervisor implements AutoCloseable {
     return command;
   }
 
-  private RoleReady awaitReady(Role role, Process process) {
+  private RoleReady awaitReady(Member member, Process process) {
     var deadline = System.nanoTime() + READY_WITHIN.toNanos();
     try {
       while (System.nanoTime() < deadline) {
-        var ready = RoleReady.read(data, role);
+        var ready = RoleReady.read(data, member);
         if (ready.isPresent() && ready.get().process().pid() == process.pid()) {
           return ready.get();
         }
         if (process.waitFor(LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS)) {
           throw new CliProblem(
               "expected %s to start, found that it ended (%s); the end of its log %s:%n%s"
-                  .formatted(role.label(), exitText(process), log(role), logTail(role)));
+                  .formatted(member.label(), exitText(process), log(member), logTail(member)));
         }
       }
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
-      throw new CliProblem("interrupted while " + role.label() + " was starting");
+      throw new CliProblem("interrupted while " + member.label() + " was starting");
     }
     throw new CliProblem(
         "expected %s to be ready within %d s, found that it is not; the end of its log %s:%n%s"
-            .formatted(role.label(), READY_WITHIN.toSeconds(), log(role), logTail(role)));
+            .formatted(member.label(), READY_WITHIN.toSeconds(), log(member), logTail(member)));
   }
 
-  private @Nullable Role awaitAnyEnd() throws InterruptedException {
+  private @Nullable Member awaitAnyEnd() throws InterruptedException {
     while (!closing) {
       synchronized (this) {
         for (var entry : processes.entrySet()) {
@@ -274,25 +334,21 @@ final class Supervisor implements AutoCloseable {
   }
 
   /// On the ports it had, so that agents and kubeconfigs find it again.
-  private void restart(Role role) {
+  private void restart(Member member) {
     var before = installation;
     if (closing || before == null) {
       return;
     }
     try {
-      var options = switch (role) {
-        case CONTROL_PLANE ->
-          controlPlaneOptions(
-              before.apiPort(), before.agentPort(), before.gatewayPort(), before.healthPort());
-        case BUILD_PLANE -> buildPlaneOptions(before.agentPort(), before.buildPlaneApiPort());
+      var gateways = before.gateways();
+      var options = switch (member.role()) {
+        case CONTROL_PLANE -> controlPlaneOptions(before.apiPort(), gateways);
+        case BUILD_PLANE -> buildPlaneOptions(gateways, before.buildPlaneApiPort());
+        case GATEWAY -> gatewayOptions(member, before.apiPort(), gateways);
       };
-      var ready = awaitReady(role, launch(role, options));
-      record(
-          switch (role) {
-            case CONTROL_PLANE -> before.withControlPlane(ready.process());
-            case BUILD_PLANE -> before.withBuildPlane(ready.process());
-          });
-      tell.accept(role.label() + " is running again");
+      var ready = awaitReady(member, launch(member, options));
+      record(before.with(member, ready.process()));
+      tell.accept(member.label() + " is running again");
     } catch (CliProblem problem) {
       if (!closing) {
         tell.accept(problem.getMessage());
@@ -320,13 +376,13 @@ final class Supervisor implements AutoCloseable {
     }
   }
 
-  private Path log(Role role) {
-    return data.logs().resolve(role.label() + ".log");
+  private Path log(Member member) {
+    return data.logs().resolve(member.label() + ".log");
   }
 
-  private String logTail(Role role) {
+  private String logTail(Member member) {
     try {
-      var lines = Files.readAllLines(log(role));
+      var lines = Files.readAllLines(log(member));
       return String.join(
           System.lineSeparator(),
           lines.subList(Math.max(0, lines.size() - LOG_TAIL_LINES), lines.size()));
@@ -335,10 +391,10 @@ final class Supervisor implements AutoCloseable {
     }
   }
 
-  private String exitText(Role role) {
+  private String exitText(Member member) {
     Process process;
     synchronized (this) {
-      process = processes.get(role);
+      process = processes.get(member);
     }
     return process == null ? "stopped" : exitText(process);
   }

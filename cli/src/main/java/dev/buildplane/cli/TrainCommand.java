@@ -41,10 +41,11 @@ final class TrainCommand implements Callable<Integer> {
     var data = new DataDirectory(folder);
     data.create();
     try (var _ = ControlPlaneRole.start(data, 0, 0, 0, 0)) {
-      var control = RoleReady.read(data, Role.CONTROL_PLANE).orElseThrow();
+      var control = RoleReady.read(data, Member.CONTROL_PLANE).orElseThrow();
       var agentPort = control.port("--agent-port");
-      try (var _ = BuildPlaneRole.start(data, "wss://127.0.0.1:" + agentPort + "/ws", 0)) {
-        var build = RoleReady.read(data, Role.BUILD_PLANE).orElseThrow();
+      try (var _ = BuildPlaneRole.start(
+          data, java.util.List.of("wss://127.0.0.1:" + agentPort + "/ws"), 0)) {
+        var build = RoleReady.read(data, Member.BUILD_PLANE).orElseThrow();
         new Installation(
                 ProcessId.current(),
                 control.process(),
@@ -53,7 +54,8 @@ final class TrainCommand implements Callable<Integer> {
                 agentPort,
                 control.port("--gateway-port"),
                 control.port("--health-port"),
-                build.port("--build-plane-api-port"))
+                build.port("--build-plane-api-port"),
+                java.util.List.of())
             .writeWithKubeconfig(data);
         use(data);
       }

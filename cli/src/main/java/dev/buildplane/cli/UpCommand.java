@@ -36,6 +36,15 @@ final class UpCommand implements Callable<Integer> {
   HelpOption help = new HelpOption();
 
   @Option(
+      names = "--gateways",
+      paramLabel = "COUNT",
+      defaultValue = "1",
+      description = {
+        "Replicas of the cluster gateway, 1 to 8 (default: ${DEFAULT-VALUE}). The first is part of the control plane; each further one is a process with ports 10 above those of the one before, or any free ones where 0 is given"
+      })
+  int gateways;
+
+  @Option(
       names = {"-d", "--detach"},
       description = "Return once everything is ready; 'buildplane down' stops it")
   boolean detach;
@@ -52,7 +61,7 @@ final class UpCommand implements Callable<Integer> {
         new Supervisor(data, line -> spec.commandLine().getErr().println("buildplane: " + line))) {
       var stop = new Thread(supervisor::close, "stop");
       Runtime.getRuntime().addShutdownHook(stop);
-      var installation = supervisor.start(ports);
+      var installation = supervisor.start(ports, gateways);
       out.println(describe(data, installation));
       out.println("Stop it with Ctrl-C.");
       supervisor.supervise();
@@ -67,18 +76,23 @@ final class UpCommand implements Callable<Integer> {
       out.println(describe(data, before.get()));
       return ExitCode.OK.code();
     }
-    var installation = startDetached(data, ports);
+    var installation = startDetached(data, ports, gateways);
     out.println(describe(data, installation));
     out.println("Stop it with: buildplane down" + dataDirectoryArgument(data));
     return ExitCode.OK.code();
   }
 
   static Installation startDetached(DataDirectory data, Ports ports) throws InterruptedException {
+    return startDetached(data, ports, 1);
+  }
+
+  private static Installation startDetached(DataDirectory data, Ports ports, int gateways)
+      throws InterruptedException {
     data.create();
     var log = data.logs().resolve("supervisor.log");
     try {
       Files.deleteIfExists(log);
-      var process = new ProcessBuilder(command(data, ports))
+      var process = new ProcessBuilder(command(data, ports, gateways))
           .redirectErrorStream(true)
           .redirectOutput(log.toFile())
           .redirectInput(Path.of("/dev/null").toFile())
@@ -103,7 +117,7 @@ final class UpCommand implements Callable<Integer> {
   }
 
   /// In a session of its own where `setsid` exists, so that the terminal's Ctrl-C and hang-up do not reach it.
-  private static List<String> command(DataDirectory data, Ports ports) {
+  private static List<String> command(DataDirectory data, Ports ports, int gateways) {
     var command = new ArrayList<String>();
     if (Files.isExecutable(Path.of("/usr/bin/setsid"))) {
       command.add("/usr/bin/setsid");
@@ -116,6 +130,7 @@ final class UpCommand implements Callable<Integer> {
     command.add("--gateway-port=" + ports.controlPlane.gateway);
     command.add("--health-port=" + ports.controlPlane.health);
     command.add("--build-plane-api-port=" + ports.buildPlane.api);
+    command.add("--gateways=" + gateways);
     return command;
   }
 
@@ -130,7 +145,7 @@ final class UpCommand implements Callable<Integer> {
                               %s   callers
           health, metrics     %s
           data directory      %s
-
+        %s
         Next:
           export KUBECONFIG=%s
           kubectl get clusterbuildplanes
@@ -142,7 +157,20 @@ final class UpCommand implements Callable<Integer> {
             installation.gatewayUrl(),
             installation.healthUrl(),
             data.root(),
+            furtherGateways(installation),
             data.kubeconfig());
+  }
+
+  private static String furtherGateways(Installation installation) {
+    var lines = new StringBuilder();
+    for (var replica : installation.replicas()) {
+      lines
+          .append("  %-18s  %s   agents%n"
+              .formatted(replica.member().label(), replica.ports().agentUrl()))
+          .append(
+              "                      %s   callers%n".formatted(replica.ports().callersUrl()));
+    }
+    return lines.toString();
   }
 
   static String dataDirectoryArgument(DataDirectory data) {

@@ -39,9 +39,10 @@ final class LocalInstallation implements AutoCloseable {
   }
 
   /// Starts it, or again after it was stopped or killed.
-  LocalInstallation up() {
+  LocalInstallation up(String... more) {
     var arguments = new ArrayList<>(List.of("up", "--detach"));
     arguments.addAll(ANY_PORTS);
+    arguments.addAll(List.of(more));
     var outcome = buildplane(arguments.toArray(String[]::new));
     if (outcome.exitCode() != 0) {
       throw new AssertionError("up failed: " + outcome.output() + logs());
@@ -98,14 +99,13 @@ final class LocalInstallation implements AutoCloseable {
 
   String logs() {
     var text = new StringBuilder();
-    for (var role : Role.values()) {
-      var log = data.logs().resolve(role.label() + ".log");
-      try {
+    try (var logs = Files.list(data.logs())) {
+      for (var log : logs.sorted().toList()) {
         text.append(System.lineSeparator()).append(log).append(System.lineSeparator());
-        text.append(Files.exists(log) ? Files.readString(log) : "(none)");
-      } catch (IOException unreadable) {
-        text.append(unreadable);
+        text.append(Files.readString(log));
       }
+    } catch (IOException unreadable) {
+      text.append(unreadable);
     }
     return text.toString();
   }

@@ -122,8 +122,9 @@ final class Admission implements AsyncHandler {
       // An agent of v0.17 offers no sub-protocol, and one that offers only others gets none.
       boolean streams =
           WebSocketUpgrade.offered(request.headers()).contains(WebSocketHandshake.H2_PROTOCOL);
-      var answer =
-          WebSocketUpgrade.answer(request.headers(), streams ? WebSocketHandshake.H2_PROTOCOL : "");
+      var answer = WebSocketUpgrade.answer(
+              request.headers(), streams ? WebSocketHandshake.H2_PROTOCOL : "")
+          .with(Forwarding.REPLICA, feed.replica().toString());
       exchange.takeOver(answer, channel -> connect(channel, request, plane, streams));
     } catch (HttpProblem problem) {
       metrics.agentRejected(problem.status());

@@ -1,8 +1,14 @@
 package dev.buildplane.gateway;
 
+import dev.buildplane.http.RequestHead;
 import dev.buildplane.model.PlaneRef;
 import dev.buildplane.tunnel.GatewayTunnel;
 import dev.buildplane.tunnel.TunnelProtocol;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpResponse;
+import io.netty.util.concurrent.Future;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.List;
@@ -14,7 +20,7 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /// One connected agent: its tunnel, what it may serve, and the calls in progress on it. `authorized` and `trustEnds`
 /// are written by [AgentSessions] under its lock and read anywhere.
-final class AgentSession {
+final class AgentSession implements Carrier {
   private final UUID id;
   private final PlaneKey plane;
   private final List<X509Certificate> chain;
@@ -64,6 +70,12 @@ final class AgentSession {
     return agent;
   }
 
+  /// What tells agents apart: the instance, or the connection where an agent does not name one, as those of v0.17.
+  String instance() {
+    var named = agent.getOrDefault(AgentSessions.INSTANCE, "");
+    return named.isEmpty() ? id.toString() : named;
+  }
+
   Set<PlaneRef> authorized() {
     return authorized;
   }
@@ -93,12 +105,34 @@ final class AgentSession {
     return keys;
   }
 
-  /// Notes a call, so that revoking what it was allowed for ends it.
-  void began(ProxyCall call, PlaneRef ref) {
+  @Override
+  public HttpRequest request(RequestHead head, ProxyTarget target, boolean whole) {
+    return Carrier.request(
+        head.method(), target.uri(), ProxyHeaders.forward(head, target.target()), whole);
+  }
+
+  @Override
+  public Future<Channel> open(ChannelHandler handler, boolean upgrade) {
+    return tunnel.openStream(handler);
+  }
+
+  @Override
+  public boolean allows(PlaneRef ref) {
+    return authorized.contains(ref);
+  }
+
+  @Override
+  public boolean unreached(HttpResponse answer) {
+    return false; // whatever an agent answers, it has the request
+  }
+
+  @Override
+  public void began(ProxyCall call, PlaneRef ref) {
     calls.put(call, ref);
   }
 
-  void ended(ProxyCall call) {
+  @Override
+  public void ended(ProxyCall call) {
     calls.remove(call);
   }
 

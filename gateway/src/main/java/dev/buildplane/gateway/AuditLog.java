@@ -65,6 +65,11 @@ final class AuditLog implements AutoCloseable {
     return LoggerFactory.getLogger("buildplane.audit")::info;
   }
 
+  /// Identifier of this replica.
+  String replica() {
+    return replica;
+  }
+
   /// Starts the record of a call.
   ///
   /// @throws HttpProblem 503 when the sink has fallen too far behind: a call that cannot be recorded is not made
@@ -147,6 +152,9 @@ final class AuditLog implements AutoCloseable {
     private @Nullable Instant ended;
     private @Nullable ProxyTarget target;
     private @Nullable UUID connection;
+    private @Nullable Forwarding forwardedBy;
+    private String forwardedTo = "";
+    private String auditID = "";
     private String verb = "";
     private String message = "";
     private int status;
@@ -164,6 +172,21 @@ final class AuditLog implements AutoCloseable {
 
     void connection(UUID id) {
       connection = id;
+    }
+
+    /// It came from another replica, which vouches for who the caller is; both events have one id.
+    void forwardedBy(Forwarding by) {
+      forwardedBy = by;
+      auditID = by.auditID();
+    }
+
+    /// It goes to that replica.
+    ///
+    /// @return the id that both events have
+    String forwardedTo(String to) {
+      forwardedTo = to;
+      auditID = auditID.isEmpty() ? UUID.randomUUID().toString() : auditID;
+      return auditID;
     }
 
     void answered(int code) {
@@ -187,7 +210,7 @@ final class AuditLog implements AutoCloseable {
       json.writeStringField("kind", "Event");
       json.writeStringField("apiVersion", "audit.k8s.io/v1");
       json.writeStringField("level", "Metadata");
-      json.writeStringField("auditID", id);
+      json.writeStringField("auditID", auditID.isEmpty() ? id : auditID);
       json.writeStringField("stage", "ResponseComplete");
       json.writeStringField("requestURI", head.rawPath());
       json.writeStringField("verb", verb);
@@ -207,9 +230,10 @@ final class AuditLog implements AutoCloseable {
 
     private void renderCaller(JsonGenerator json) throws IOException {
       json.writeObjectFieldStart("user");
-      json.writeStringField("username", caller.user());
+      var who = forwardedBy == null ? caller : forwardedBy.caller();
+      json.writeStringField("username", who.user());
       json.writeArrayFieldStart("groups");
-      for (var group : caller.groups()) {
+      for (var group : who.groups()) {
         json.writeString(group);
       }
       json.writeEndArray();
@@ -240,6 +264,13 @@ final class AuditLog implements AutoCloseable {
       if (target != null) {
         json.writeStringField(ANNOTATION + "plane", target.key().toString());
         json.writeStringField(ANNOTATION + "target", target.target());
+      }
+      if (forwardedBy != null) {
+        json.writeStringField(ANNOTATION + "forwarded-by", forwardedBy.by());
+        json.writeStringField(ANNOTATION + "forwarding-user", caller.user());
+      }
+      if (!forwardedTo.isEmpty()) {
+        json.writeStringField(ANNOTATION + "forwarded-to", forwardedTo);
       }
       if (connection != null) {
         json.writeStringField(ANNOTATION + "connection", connection.toString());

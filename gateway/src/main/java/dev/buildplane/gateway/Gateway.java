@@ -44,6 +44,8 @@ public final class Gateway implements AutoCloseable {
 
   private final PlaneTrust trust;
   private final AgentSessions sessions;
+  private final PlaneFeed feed;
+  private final Mesh mesh;
   private final ScheduledExecutorService clockwork;
   private final HttpServer agents;
   private final HttpServer callers;
@@ -54,12 +56,16 @@ public final class Gateway implements AutoCloseable {
   private Gateway(
       PlaneTrust trust,
       AgentSessions sessions,
+      PlaneFeed feed,
+      Mesh mesh,
       ScheduledExecutorService clockwork,
       List<HttpServer> listeners,
       EventLoops loops,
       AuditLog audit) {
     this.trust = trust;
     this.sessions = sessions;
+    this.feed = feed;
+    this.mesh = mesh;
     this.clockwork = clockwork;
     this.agents = listeners.get(0);
     this.callers = listeners.get(1);
@@ -82,22 +88,31 @@ public final class Gateway implements AutoCloseable {
   /// As above, in a process whose other parts count into `shared`: `/metrics` tells of all of them.
   public static Gateway start(GatewaySettings settings, KubernetesClient hubClient, Metrics shared)
       throws IOException {
-    return start(
-        settings,
-        hubClient,
-        new AccessReviews(hubClient, settings.decisionLifetime(), settings.clock()),
-        shared);
+    return start(settings, MeshSettings.none(), hubClient, shared);
   }
 
   /// As above, with another authorizer.
   public static Gateway start(
       GatewaySettings settings, KubernetesClient hubClient, CallerAuthorizer authorizer)
       throws IOException {
-    return start(settings, hubClient, authorizer, new Metrics());
+    return start(settings, MeshSettings.none(), hubClient, authorizer, new Metrics());
+  }
+
+  /// As one of several replicas, in a process whose other parts count into `shared`.
+  public static Gateway start(
+      GatewaySettings settings, MeshSettings peers, KubernetesClient hubClient, Metrics shared)
+      throws IOException {
+    return start(
+        settings,
+        peers,
+        hubClient,
+        new AccessReviews(hubClient, settings.decisionLifetime(), settings.clock()),
+        shared);
   }
 
   private static Gateway start(
       GatewaySettings settings,
+      MeshSettings peers,
       KubernetesClient hubClient,
       CallerAuthorizer authorizer,
       Metrics shared)
@@ -111,6 +126,7 @@ public final class Gateway implements AutoCloseable {
     var sessions = new AgentSessions(trust, feed, settings.clock());
     reevaluation.complete(sessions);
     var metrics = new GatewayMetrics();
+    var mesh = new Mesh(peers, replica.toString());
     var audit = new AuditLog(settings.audit(), settings.clock(), replica);
     // Agents and callers share loops: a call whose tunnel is on its caller's loop never changes threads.
     var loops = EventLoops.start(Runtime.getRuntime().availableProcessors(), "gateway");
@@ -125,13 +141,28 @@ public final class Gateway implements AutoCloseable {
             HttpServerSettings.tls("gateway-callers", settings.callers(), settings.identity())
                 .withLimits(settings.limits())
                 .withProblemFormat(ProblemFormat.KUBERNETES_STATUS),
-            callerRoutes(settings, hubClient, authorizer, trust, sessions, feed, metrics, audit),
+            callerRoutes(
+                settings,
+                peers.pingInterval(),
+                hubClient,
+                authorizer,
+                trust,
+                sessions,
+                mesh.remote(),
+                feed,
+                metrics,
+                audit),
             loops),
         HttpServer.start(
             HttpServerSettings.plain("gateway-health", settings.health()),
-            healthRoutes(trust, () -> metrics.render(sessions.all()) + shared.render())));
+            healthRoutes(
+                trust,
+                () -> metrics.render(sessions.all(), mesh.remote().replicas().size())
+                    + shared.render())));
     trust.start();
-    return new Gateway(trust, sessions, clockwork(settings, sessions), listeners, loops, audit);
+    mesh.start();
+    return new Gateway(
+        trust, sessions, feed, mesh, clockwork(settings, sessions), listeners, loops, audit);
   }
 
   private static Router agentRoutes(Admission admission) {
@@ -146,22 +177,24 @@ public final class Gateway implements AutoCloseable {
 
   private static Router callerRoutes(
       GatewaySettings settings,
+      Duration pingInterval,
       KubernetesClient hubClient,
       CallerAuthorizer authorizer,
       PlaneTrust trust,
       AgentSessions sessions,
+      RemoteConnections remote,
       PlaneFeed feed,
       GatewayMetrics metrics,
       AuditLog audit) {
     var caller = new CallerAuthentication(
             hubClient, settings.callerTrust(), settings.decisionLifetime(), settings.clock())
         .policy();
-    var proxy =
-        new ProxyHandler(trust, sessions, authorizer, audit, metrics, settings.answerDeadline());
+    var proxy = new ProxyHandler(
+        trust, sessions, remote, authorizer, audit, metrics, settings.answerDeadline());
     var router = Router.builder();
     router.route(Route.async(Set.of(), ProxyTarget.PREFIX + "**", caller, proxy)
         .withMaxBodyBytes(Route.UNLIMITED));
-    new PlaneApi(sessions, feed, authorizer).addTo(router, caller);
+    new PlaneApi(sessions, feed, authorizer, remote, pingInterval).addTo(router, caller);
     return router.build();
   }
 
@@ -248,6 +281,16 @@ public final class Gateway implements AutoCloseable {
     return trust.synced();
   }
 
+  /// What this replica calls itself, towards agents, peers and in audit events.
+  public String replica() {
+    return feed.replica().toString();
+  }
+
+  /// Other replicas this one follows now.
+  public int connectedPeers() {
+    return mesh.remote().replicas().size();
+  }
+
   /// Agents connected now.
   public int connectedAgents() {
     return sessions.all().size();
@@ -256,10 +299,12 @@ public final class Gateway implements AutoCloseable {
   /// Stops taking calls, lets running ones end for a few seconds, tells agents to go (GOAWAY), then closes everything.
   @Override
   public void close() {
+    feed.close();
     callers.close();
     sessions.drainAll();
     awaitNoSessions();
     agents.close();
+    mesh.close();
     clockwork.shutdownNow();
     trust.close();
     health.close();

@@ -13,6 +13,25 @@ final class GatewayMetrics {
   private final Map<Integer, LongAdder> agentsRejected = new ConcurrentHashMap<>();
   private final Map<Integer, LongAdder> proxied = new ConcurrentHashMap<>();
 
+  private final LongAdder local = new LongAdder();
+  private final LongAdder forwardedOut = new LongAdder();
+  private final LongAdder forwardedIn = new LongAdder();
+
+  /// A call goes to an agent of this replica.
+  void local() {
+    local.increment();
+  }
+
+  /// A call goes to another replica.
+  void forwardedOut() {
+    forwardedOut.increment();
+  }
+
+  /// A call came from another replica.
+  void forwardedIn() {
+    forwardedIn.increment();
+  }
+
   void agentConnected() {
     agentsConnected.increment();
   }
@@ -27,7 +46,7 @@ final class GatewayMetrics {
   }
 
   /// Prometheus text, version 0.0.4.
-  String render(Iterable<AgentSession> sessions) {
+  String render(Iterable<AgentSession> sessions, int peers) {
     var perKind = new TreeMap<String, Integer>();
     int streams = 0;
     for (var session : sessions) {
@@ -59,6 +78,12 @@ final class GatewayMetrics {
             "buildplane_gateway_proxy_requests_total{code=\"" + (digit == 0 ? "none" : digit + "xx")
                 + "\"}",
             count.sum()));
+    head(out, Metric.GATEWAY_PEERS);
+    line(out, "buildplane_gateway_peers", peers);
+    head(out, Metric.GATEWAY_ROUTES);
+    line(out, "buildplane_gateway_route_total{way=\"local\"}", local.sum());
+    line(out, "buildplane_gateway_route_total{way=\"forwarded_out\"}", forwardedOut.sum());
+    line(out, "buildplane_gateway_route_total{way=\"forwarded_in\"}", forwardedIn.sum());
     return out.toString();
   }
 

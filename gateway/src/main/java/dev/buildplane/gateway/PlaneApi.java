@@ -22,9 +22,17 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// `/api/v1/planes/...`: `notify`, `reconnect` and `status` in the shapes of v0.17 (reference: gateway-agent, section 5),
 /// and the event stream `watch`. Trust follows the resources by itself, so `notify` only says what that has done: it
@@ -32,16 +40,34 @@ import java.util.concurrent.TimeUnit;
 final class PlaneApi {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String ROOT = "/api/v1/planes";
-  private static final int MAX_NOTIFY_BYTES = 64 * 1024;
+  static final String WATCH = ROOT + "/watch";
 
-  /// A follower that hears nothing for three of these knows that the connection is dead.
-  private static final Duration PING_INTERVAL = Duration.ofSeconds(10);
+  /// Query of [#WATCH] that asks for the state of all replicas instead of the changes of one.
+  static final String EVERY_REPLICA = "replicas=all";
+
+  /// How long other replicas may take to answer when all are asked.
+  private static final Duration PEER_LIMIT = Duration.ofSeconds(5);
+
+  private static final String SYNCED = "\"type\":\"SYNCED\"";
+  private static final Logger log = LoggerFactory.getLogger(PlaneApi.class);
+  private static final int MAX_NOTIFY_BYTES = 64 * 1024;
 
   private final AgentSessions sessions;
   private final PlaneFeed feed;
   private final CallerAuthorizer authorizer;
+  private final RemoteConnections remote;
+  private final Duration pingInterval;
 
-  PlaneApi(AgentSessions sessions, PlaneFeed feed, CallerAuthorizer authorizer) {
+  /// @param remote what other replicas hold, for `status`
+  /// @param pingInterval longest silence of `watch`
+  PlaneApi(
+      AgentSessions sessions,
+      PlaneFeed feed,
+      CallerAuthorizer authorizer,
+      RemoteConnections remote,
+      Duration pingInterval) {
+    this.remote = remote;
+    this.pingInterval = pingInterval;
     this.sessions = sessions;
     this.feed = feed;
     this.authorizer = authorizer;
@@ -52,12 +78,16 @@ final class PlaneApi {
         .route(Route.blocking(Set.of("POST"), ROOT + "/notify", caller, allowed(this::notified))
             .withMaxBodyBytes(MAX_NOTIFY_BYTES))
         .route(Route.get(ROOT + "/status", caller, allowed(this::statusOfAll)))
-        .route(Route.get(ROOT + "/watch", caller, allowed(this::watch)))
+        .route(Route.get(WATCH, caller, allowed(this::watch)))
         .route(Route.any(ROOT + "/**", caller, allowed(this::ofOnePlane)));
   }
 
   private HttpHandler allowed(HttpHandler handler) {
     return exchange -> {
+      if (Forwarding.of(exchange.headers(), exchange.principal()).isPresent()) {
+        handler.handle(exchange); // the replica that passes it on has asked
+        return;
+      }
       var access = new CallerAuthorizer.Access.Connections(verb(exchange));
       try {
         var decision = authorizer
@@ -80,7 +110,7 @@ final class PlaneApi {
   }
 
   private static String verb(HttpExchange exchange) {
-    if (exchange.rawPath().equals(ROOT + "/watch")) {
+    if (exchange.rawPath().equals(WATCH)) {
       return "watch";
     }
     return exchange.method().equals("GET") || exchange.method().equals("HEAD") ? "get" : "update";
@@ -140,14 +170,54 @@ final class PlaneApi {
       case "reconnect" -> {
         require(exchange, "POST");
         int count = PlaneType.ofWire(parts[0])
-            .map(type -> sessions.disconnectAll(
-                new PlaneKey(type, parts[1]),
-                "asked to reconnect by " + exchange.principal().user()))
+            .map(type -> reconnect(exchange, new PlaneKey(type, parts[1])))
             .orElse(0);
         send(exchange, answer().put("disconnectedAgents", count));
       }
       default -> throw new HttpProblem(404, "no such path: " + exchange.rawPath());
     }
+  }
+
+  /// Here, and unless another replica sent it here at the others.
+  private int reconnect(HttpExchange exchange, PlaneKey plane) {
+    var forwarded = Forwarding.of(exchange.headers(), exchange.principal());
+    var caller = forwarded.map(Forwarding::caller).orElse(exchange.principal());
+    int here = sessions.disconnectAll(plane, "asked to reconnect by " + caller.user());
+    if (forwarded.isPresent()) {
+      return here;
+    }
+    var words =
+        new Forwarding(caller, feed.replica().toString(), UUID.randomUUID().toString());
+    return here
+        + ofPeers(pool -> PeerRequest.post(pool, exchange.rawPath(), words))
+            .mapToInt(PlaneApi::disconnected)
+            .sum();
+  }
+
+  private static int disconnected(String answer) {
+    try {
+      return JSON.readTree(answer).path("disconnectedAgents").asInt();
+    } catch (JsonProcessingException e) {
+      log.warn("a peer's answer is no JSON: {}", e.getOriginalMessage());
+      return 0;
+    }
+  }
+
+  /// Asks all peers at once; one that does not answer in time is left out, and told in the log.
+  private Stream<String> ofPeers(Function<PeerPool, CompletableFuture<String>> question) {
+    var asked = new TreeMap<String, CompletableFuture<String>>();
+    remote
+        .pools()
+        .forEach((replica, pool) -> asked.put(
+            replica, question.apply(pool).orTimeout(PEER_LIMIT.toMillis(), TimeUnit.MILLISECONDS)));
+    return asked.entrySet().stream().flatMap(entry -> {
+      try {
+        return Stream.of(entry.getValue().join());
+      } catch (CompletionException e) {
+        log.warn("replica {} was not asked: {}", entry.getKey(), String.valueOf(e.getCause()));
+        return Stream.empty();
+      }
+    });
   }
 
   private static void require(HttpExchange exchange, String method) {
@@ -170,15 +240,28 @@ final class PlaneApi {
     return name.isEmpty() ? "" : namespace + "/" + name;
   }
 
+  /// Here and at the other replicas.
+  private Stream<RemoteConnections.Entry> connections(PlaneKey plane) {
+    var here = sessions.of(plane).stream()
+        .map(session -> new RemoteConnections.Entry(
+            session.id().toString(),
+            plane,
+            session.authorizedKeys(),
+            session.instance(),
+            session.tunnel().lastSeen()));
+    return Stream.concat(here, remote.of(plane).stream());
+  }
+
   private ObjectNode status(String type, String planeID, String crKey) {
     var connected = PlaneType.ofWire(type)
-        .map(known -> sessions.of(new PlaneKey(known, planeID)))
-        .orElse(List.of())
-        .stream()
-        .filter(session -> crKey.isEmpty() || session.authorizedKeys().contains(crKey))
+        .map(known -> connections(new PlaneKey(known, planeID)))
+        .orElse(Stream.empty())
+        .filter(entry -> crKey.isEmpty() || entry.authorized().contains(crKey))
         .toList();
+    long agents =
+        connected.stream().map(RemoteConnections.Entry::agent).distinct().count();
     var lastSeen = connected.stream()
-        .map(session -> session.tunnel().lastSeen())
+        .map(RemoteConnections.Entry::lastSeen)
         .max(Instant::compareTo)
         .map(Instant::toString)
         .orElse("0001-01-01T00:00:00Z");
@@ -187,13 +270,14 @@ final class PlaneApi {
         .put("planeType", type)
         .put("planeID", planeID)
         .put("connected", !connected.isEmpty())
-        .put("connectedAgents", connected.size())
+        .put("connectedAgents", (int) agents)
         .put("lastSeen", lastSeen);
   }
 
   private void statusOfAll(HttpExchange exchange) {
     var keys = new TreeSet<PlaneKey>(java.util.Comparator.comparing(PlaneKey::toString));
     sessions.all().forEach(session -> keys.add(session.plane()));
+    keys.addAll(remote.planes());
     var answer = JsonNodeFactory.instance.objectNode();
     var planes = answer.putArray("planes");
     keys.forEach(key -> planes.add(status(key.type().wire(), key.planeID(), "")));
@@ -205,18 +289,24 @@ final class PlaneApi {
     if (feed.full()) {
       throw new HttpProblem(503, "too many followers of plane events: " + PlaneFeed.MAX_FOLLOWERS);
     }
+    if (exchange.rawQuery().equals(EVERY_REPLICA)) {
+      everyReplica(exchange);
+      return;
+    }
     var follower = sessions.follow();
     var thread = Thread.currentThread();
     exchange.onClose(
         thread::interrupt); // do not wait out the ping interval for a caller that has left
-    try (var out =
-        exchange.respondStreaming(200, Headers.of("content-type", "application/x-ndjson"))) {
+    try (var out = exchange.respondStreaming(
+        200,
+        Headers.of("content-type", "application/x-ndjson")
+            .with(Forwarding.REPLICA, feed.replica().toString()))) {
       for (var line : follower.snapshot()) {
         write(out, line);
       }
       out.flush();
       while (!follower.behind()) {
-        var line = follower.waiting().poll(PING_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+        var line = follower.waiting().poll(pingInterval.toMillis(), TimeUnit.MILLISECONDS);
         write(out, line == null ? feed.ping() : line);
         if (follower.waiting().isEmpty()) {
           out.flush();
@@ -224,6 +314,27 @@ final class PlaneApi {
       }
     } finally {
       feed.leave(follower);
+    }
+  }
+
+  /// What this and the other replicas have now, as one snapshot; it ends there.
+  private void everyReplica(HttpExchange exchange) throws IOException {
+    var own = sessions.follow();
+    feed.leave(own);
+    try (var out = exchange.respondStreaming(
+        200,
+        Headers.of("content-type", "application/x-ndjson")
+            .with(Forwarding.REPLICA, feed.replica().toString()))) {
+      for (var answer : ofPeers(PeerRequest::snapshot).toList()) {
+        for (var line : answer.lines().toList()) {
+          if (!line.contains(SYNCED)) {
+            write(out, line);
+          }
+        }
+      }
+      for (var line : own.snapshot()) {
+        write(out, line);
+      }
     }
   }
 

@@ -38,6 +38,8 @@ final class PlaneFeed {
   private final Set<Follower> followers = ConcurrentHashMap.newKeySet();
   private final Map<PlaneKey, Rejection> rejections = new HashMap<>();
 
+  private volatile boolean closed;
+
   private record Rejection(Instant at, String line) {}
 
   PlaneFeed(InstantSource clock, UUID replica) {
@@ -109,7 +111,17 @@ final class PlaneFeed {
   }
 
   boolean full() {
-    return followers.size() >= MAX_FOLLOWERS;
+    return closed || followers.size() >= MAX_FOLLOWERS;
+  }
+
+  /// Ends every follower's stream and takes no more.
+  void close() {
+    closed = true;
+    var last = ping();
+    for (var follower : followers) {
+      follower.behind = true;
+      follower.waiting.offer(last); // wakes it; one that has lines waiting is awake
+    }
   }
 
   void leave(Follower follower) {

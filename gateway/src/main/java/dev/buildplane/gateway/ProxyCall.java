@@ -6,20 +6,15 @@ import dev.buildplane.http.HttpProblem;
 import dev.buildplane.tunnel.StreamEnd;
 import dev.buildplane.tunnel.TunnelException;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.handler.codec.http.DefaultFullHttpRequest;
 import io.netty.handler.codec.http.DefaultHttpContent;
-import io.netty.handler.codec.http.DefaultHttpRequest;
-import io.netty.handler.codec.http.EmptyHttpHeaders;
 import io.netty.handler.codec.http.HttpContent;
-import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
-import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
 import java.time.Duration;
@@ -32,7 +27,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/// One proxied request: pumps between the caller's exchange and a tunnel stream, each side held back by the other.
+/// One proxied request: pumps between the caller's exchange and the stream of a [Carrier], each side held back by the other.
 ///
 /// All state lives on the caller's event loop; what happens on the stream's loop is passed over there in order. Only a
 /// 101 of the plane opens a raw pipe (CVE-2018-1002105); any other answer to an upgrade is an ordinary answer.
@@ -40,7 +35,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private static final Set<String> IDEMPOTENT = Set.of("GET", "HEAD", "OPTIONS", "PUT", "DELETE");
 
   private final AsyncExchange exchange;
-  private final AgentSession session;
+  private final Carrier carrier;
   private final ProxyTarget target;
   private final AuditLog.Call record;
   private final Duration answerDeadline;
@@ -48,6 +43,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private @Nullable Channel stream;
   private @Nullable Future<?> deadline;
   private boolean bodyless;
+  private boolean bodyWaits;
   private boolean raw;
   private boolean readOwed;
   private boolean answerBegun;
@@ -56,12 +52,12 @@ final class ProxyCall implements AsyncExchange.BodyReader {
 
   ProxyCall(
       AsyncExchange exchange,
-      AgentSession session,
+      Carrier carrier,
       ProxyTarget target,
       AuditLog.Call record,
       Duration answerDeadline) {
     this.exchange = exchange;
-    this.session = session;
+    this.carrier = carrier;
     this.target = target;
     this.record = record;
     this.answerDeadline = answerDeadline;
@@ -72,8 +68,8 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   /// @param again makes another attempt elsewhere; run at most once, and only when this one certainly did nothing with the request
   void begin(Optional<Runnable> again) {
     this.again = again;
-    session.began(this, target.plane());
-    if (!session.authorized().contains(target.plane())) {
+    carrier.began(this, target.plane());
+    if (!carrier.allows(target.plane())) {
       revoked(); // it was taken away since the connection was chosen
       return;
     }
@@ -81,26 +77,13 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     deadline = exchange
         .eventLoop()
         .schedule(this::tooLate, answerDeadline.toNanos(), TimeUnit.NANOSECONDS);
-    session
-        .tunnel()
-        .openStream(new FromPlane(request()))
+    boolean upgrade = ProxyHeaders.upgrades(exchange.head());
+    var request = carrier.request(exchange.head(), target, bodyless && !upgrade);
+    bodyWaits = HttpUtil.is100ContinueExpected(request);
+    carrier
+        .open(new FromPlane(request), upgrade)
         .addListener(
             (io.netty.util.concurrent.Future<Channel> opened) -> onLoop(() -> opened(opened)));
-  }
-
-  private HttpRequest request() {
-    var head = exchange.head();
-    var method = HttpMethod.valueOf(head.method());
-    var headers = ProxyHeaders.forward(head, target.target());
-    return bodyless && !ProxyHeaders.upgrades(head)
-        ? new DefaultFullHttpRequest(
-            HttpVersion.HTTP_1_1,
-            method,
-            target.uri(),
-            Unpooled.EMPTY_BUFFER,
-            headers,
-            EmptyHttpHeaders.INSTANCE)
-        : new DefaultHttpRequest(HttpVersion.HTTP_1_1, method, target.uri(), headers);
   }
 
   private void opened(io.netty.util.concurrent.Future<Channel> opening) {
@@ -118,7 +101,9 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     exchange.onWritable(this::readIfOwed);
     if (!bodyless || ProxyHeaders.upgrades(exchange.head())) {
       exchange.receive(this);
-      exchange.demand();
+      if (!bodyWaits) {
+        exchange.demand();
+      }
     }
     readIfOwed(); // the answer may have begun before we were told of the stream
   }
@@ -131,7 +116,13 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       callerDone();
       again.get().run();
     } else {
-      failed(problem(cause));
+      failed(
+          cause instanceof TunnelException
+              ? problem(cause)
+              : new HttpProblem(
+                  503,
+                  "the replica that holds an agent of " + target.key()
+                      + " could not be reached; nothing was done, try again"));
     }
   }
 
@@ -166,7 +157,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   }
 
   private void streamWritable() {
-    if (!over) {
+    if (!over && !bodyWaits && stream != null) {
       exchange.demand();
     }
   }
@@ -188,6 +179,17 @@ final class ProxyCall implements AsyncExchange.BodyReader {
 
   private void answer(HttpResponse response) {
     int status = response.status().code();
+    if (carrier.unreached(response)) {
+      ReferenceCountUtil.release(response);
+      elsewhere();
+      return;
+    }
+    if (bodyWaits) { // for this 100, or in vain
+      bodyWaits = false;
+      if (stream != null) { // before, nobody receives what is asked for
+        exchange.demand();
+      }
+    }
     answerBegun |= status >= 200 || status == 101;
     if (response.status().equals(HttpResponseStatus.SWITCHING_PROTOCOLS)) {
       cancelDeadline();
@@ -203,6 +205,17 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       return;
     }
     ReferenceCountUtil.release(response); // interim answers are between the plane and its agent
+  }
+
+  /// Another replica had no agent for it after all.
+  private void elsewhere() {
+    if (again.isPresent()) {
+      callerDone();
+      again.get().run();
+    } else {
+      failed(new HttpProblem(
+          503, "no replica reached an agent of " + target.key() + "; nothing was done, try again"));
+    }
   }
 
   private void switchToRaw(HttpResponse response) {
@@ -328,7 +341,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private void finish() {
     over = true;
     cancelDeadline();
-    session.ended(this);
+    carrier.ended(this);
     if (stream != null) {
       stream.close(); // cancels unless both directions have ended
     }

@@ -10,6 +10,7 @@ import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -18,13 +19,14 @@ import org.slf4j.LoggerFactory;
 final class ProxyHandler implements AsyncHandler {
   private static final Logger log = LoggerFactory.getLogger(ProxyHandler.class);
 
-  /// Connections of a plane that a call is tried on. The second is tried only when the first has certainly done nothing with the request.
-  private static final int MAX_TRIES = 2;
+  /// Connections of a plane that are tried before a call is given up; none of them has seen the request before.
+  private static final int MAX_TRIES = 3;
 
   private static final String DISCOVERY = "as=APIGroupDiscoveryList";
 
   private final PlaneTrust trust;
   private final AgentSessions sessions;
+  private final RemoteConnections remote;
   private final CallerAuthorizer authorizer;
   private final AuditLog audit;
   private final GatewayMetrics metrics;
@@ -33,16 +35,35 @@ final class ProxyHandler implements AsyncHandler {
   ProxyHandler(
       PlaneTrust trust,
       AgentSessions sessions,
+      RemoteConnections remote,
       CallerAuthorizer authorizer,
       AuditLog audit,
       GatewayMetrics metrics,
       Duration answerDeadline) {
     this.trust = trust;
     this.sessions = sessions;
+    this.remote = remote;
     this.authorizer = authorizer;
     this.audit = audit;
     this.metrics = metrics;
     this.answerDeadline = answerDeadline;
+  }
+
+  /// What has been tried for one request. Used on the caller's event loop.
+  ///
+  /// @param forwarded by whom, if it came from another replica: then it goes to an agent of this one or nowhere
+  /// @param sessions connections here, each tried once
+  /// @param replicas others, each tried once
+  private record Tries(
+      AsyncExchange exchange,
+      ProxyTarget target,
+      AuditLog.Call record,
+      Optional<Forwarding> forwarded,
+      Set<UUID> sessions,
+      Set<String> replicas) {
+    int count() {
+      return sessions.size() + replicas.size();
+    }
   }
 
   @Override
@@ -62,10 +83,18 @@ final class ProxyHandler implements AsyncHandler {
       var target = ProxyTarget.parse(exchange.head());
       var verb = ProxyTarget.verb(exchange.head().method());
       record.target(target, verb);
+      var forwarded = Forwarding.of(exchange.head(), exchange.principal());
+      forwarded.ifPresent(record::forwardedBy);
+      var tries = new Tries(exchange, target, record, forwarded, new HashSet<>(), new HashSet<>());
+      if (forwarded.isPresent()) {
+        metrics.forwardedIn();
+        allowed(tries); // the first replica has asked
+        return;
+      }
       authorizer
           .authorize(exchange.principal(), new CallerAuthorizer.Access.Proxy(target.plane(), verb))
-          .whenComplete((decision, failure) ->
-              onLoop(exchange, () -> decided(exchange, target, record, decision, failure)));
+          .whenComplete(
+              (decision, failure) -> onLoop(exchange, () -> decided(tries, decision, failure)));
     } catch (HttpProblem problem) {
       refuse(exchange, record, problem);
     }
@@ -80,11 +109,9 @@ final class ProxyHandler implements AsyncHandler {
   }
 
   private void decided(
-      AsyncExchange exchange,
-      ProxyTarget target,
-      AuditLog.Call record,
-      CallerAuthorizer.Decision decision,
-      @org.jspecify.annotations.Nullable Throwable failure) {
+      Tries tries, CallerAuthorizer.Decision decision, @Nullable Throwable failure) {
+    var exchange = tries.exchange();
+    var target = tries.target();
     if (exchange.closed()) {
       return;
     }
@@ -96,7 +123,7 @@ final class ProxyHandler implements AsyncHandler {
           failure.toString());
       refuse(
           exchange,
-          record,
+          tries.record(),
           new HttpProblem(
               503, "the hub's API server could not be asked whether you may; try again"));
       return;
@@ -104,7 +131,7 @@ final class ProxyHandler implements AsyncHandler {
     if (!decision.allowed()) {
       refuse(
           exchange,
-          record,
+          tries.record(),
           new HttpProblem(
               403,
               "user '" + exchange.principal().user() + "' may not "
@@ -113,13 +140,17 @@ final class ProxyHandler implements AsyncHandler {
                   + "; grant it by RBAC"));
       return;
     }
+    allowed(tries);
+  }
+
+  private void allowed(Tries tries) {
     try {
-      checkPlane(target);
+      checkPlane(tries.target());
     } catch (HttpProblem problem) {
-      refuse(exchange, record, problem);
+      unreached(tries, problem);
       return;
     }
-    attempt(exchange, target, record, new HashSet<>());
+    attempt(tries);
   }
 
   private void checkPlane(ProxyTarget target) {
@@ -139,45 +170,87 @@ final class ProxyHandler implements AsyncHandler {
     }
   }
 
-  private void attempt(
-      AsyncExchange exchange, ProxyTarget target, AuditLog.Call record, Set<UUID> tried) {
-    var session =
-        sessions.pick(target.plane(), target.key(), tried, exchange.eventLoop()).orElse(null);
-    if (session == null) {
-      noAgent(exchange, target, record);
+  private void attempt(Tries tries) {
+    var target = tries.target();
+    var session = sessions
+        .pick(target.plane(), target.key(), tries.sessions(), tries.exchange().eventLoop())
+        .orElse(null);
+    if (session != null) {
+      tries.sessions().add(session.id());
+      tries.record().connection(session.id());
+      if (!session.streams() && StreamingCall.is(tries.exchange().head(), target)) {
+        refuse(tries.exchange(), tries.record(), StreamingCall.notCarried(target));
+        return;
+      }
+      metrics.local();
+      begin(tries, session);
       return;
     }
-    tried.add(session.id());
-    record.connection(session.id());
-    if (!session.streams() && StreamingCall.is(exchange.head(), target)) {
-      refuse(exchange, record, StreamingCall.notCarried(target));
-      return;
-    }
-    boolean repeatable = tried.size() < MAX_TRIES;
-    new ProxyCall(exchange, session, target, record, answerDeadline)
-        .begin(
-            repeatable
-                ? Optional.of(() -> attempt(exchange, target, record, tried))
-                : Optional.empty());
+    var way = tries.forwarded().isPresent()
+        ? Optional.<RemoteConnections.Way>empty()
+        : remote.pick(target.plane(), target.key(), tries.replicas());
+    way.ifPresentOrElse(found -> forward(tries, found), () -> noAgent(tries));
   }
 
-  private void noAgent(AsyncExchange exchange, ProxyTarget target, AuditLog.Call record) {
-    boolean others = !sessions.of(target.key()).isEmpty();
-    boolean authorized = sessions.of(target.key()).stream()
-        .anyMatch(session -> session.authorized().contains(target.plane()));
+  private void forward(Tries tries, RemoteConnections.Way way) {
+    tries.replicas().add(way.replica());
+    metrics.forwardedOut();
+    var auditID = tries.record().forwardedTo(way.replica());
+    begin(
+        tries,
+        new PeerCarrier(
+            way.pool(), new Forwarding(tries.exchange().principal(), audit.replica(), auditID)));
+  }
+
+  private void begin(Tries tries, Carrier carrier) {
+    new ProxyCall(tries.exchange(), carrier, tries.target(), tries.record(), answerDeadline)
+        .begin(tries.count() < MAX_TRIES ? Optional.of(() -> attempt(tries)) : Optional.empty());
+  }
+
+  private void noAgent(Tries tries) {
+    var target = tries.target();
+    var key = target.plane().key();
+    var here = sessions.of(target.key());
+    var there = remote.of(target.key());
+    boolean others = !here.isEmpty() || !there.isEmpty();
+    boolean authorized =
+        here.stream().anyMatch(session -> session.authorized().contains(target.plane()))
+            || there.stream().anyMatch(entry -> entry.authorized().contains(key));
     if (others && !authorized) {
-      refuse(
-          exchange,
-          record,
+      unreached(
+          tries,
           new HttpProblem(
               403,
-              "Forbidden: Agent not authorized for CR " + target.plane().key()
+              "Forbidden: Agent not authorized for CR " + key
                   + "; its clientCA trusts none of the connected agents' certificates"));
       return;
     }
-    var message =
-        "no agents found for plane " + target.key() + "; look for 'dial failed' in the agent's log";
-    refuse(exchange, record, new HttpProblem(503, message));
+    unreached(
+        tries,
+        new HttpProblem(
+            503,
+            tries.forwarded().isPresent()
+                ? "no agent of plane " + target.key()
+                    + " is connected to this replica any more, and a forwarded request goes no further"
+                : "no agents found for plane " + target.key()
+                    + "; look for 'dial failed' in the agent's log"));
+  }
+
+  /// Refuses a request that has reached no agent; another replica that sent it here is told so.
+  private static void unreached(Tries tries, HttpProblem problem) {
+    if (tries.forwarded().isEmpty()) {
+      refuse(tries.exchange(), tries.record(), problem);
+      return;
+    }
+    tries.record().refused(problem.status(), problem.getMessage());
+    var rendered = ProblemFormat.KUBERNETES_STATUS.render(problem.status(), problem.getMessage());
+    tries
+        .exchange()
+        .respond(
+            problem.status(),
+            Headers.of("content-type", rendered.contentType())
+                .with(Forwarding.UNREACHED, "no agent"),
+            rendered.body());
   }
 
   private static void refuse(AsyncExchange exchange, AuditLog.Call record, HttpProblem problem) {

@@ -21,6 +21,7 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.DefaultHttpContent;
 import io.netty.handler.codec.http.DefaultHttpResponse;
+import io.netty.handler.codec.http.DefaultLastHttpContent;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
@@ -47,13 +48,20 @@ final class TestAgent implements AutoCloseable {
   final AtomicLong sent = new AtomicLong();
   private final AgentTunnel tunnel;
 
-  private TestAgent(int port, String planeType, String planeID, SslContext tls) throws Exception {
-    tunnel = new TunnelDialer(LOOPS, TunnelSettings.defaults(), Duration.ofSeconds(30))
+  private TestAgent(
+      int port,
+      String planeType,
+      String planeID,
+      SslContext tls,
+      Map<String, String> metadata,
+      TunnelSettings settings)
+      throws Exception {
+    tunnel = new TunnelDialer(LOOPS, settings, Duration.ofSeconds(30))
         .dial(
             new TunnelDestination(
                 URI.create("wss://localhost:" + port + "/ws"), planeType, planeID),
             tls,
-            Map.of("version", "9.9"),
+            metadata,
             new Streams())
         .toCompletableFuture()
         .get(60, TimeUnit.SECONDS);
@@ -62,7 +70,26 @@ final class TestAgent implements AutoCloseable {
   static TestAgent dial(
       int port, String planeType, String planeID, Identity identity, TrustBundle server)
       throws Exception {
-    return new TestAgent(port, planeType, planeID, tls(identity, server));
+    return new TestAgent(
+        port,
+        planeType,
+        planeID,
+        tls(identity, server),
+        Map.of("version", "9.9"),
+        TunnelSettings.defaults());
+  }
+
+  /// One of several connections of the agent `instance` of a build plane.
+  static TestAgent dialAs(
+      String instance,
+      int port,
+      String planeID,
+      Identity identity,
+      TrustBundle server,
+      TunnelSettings settings)
+      throws Exception {
+    return new TestAgent(
+        port, "buildplane", planeID, tls(identity, server), Map.of("instance", instance), settings);
   }
 
   private static SslContext tls(Identity identity, TrustBundle server) throws Exception {
@@ -143,6 +170,12 @@ final class TestAgent implements AutoCloseable {
         ctx.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
       } else if (path.startsWith("/echo")) {
         ctx.writeAndFlush(head(200));
+      } else if (path.equals("/trailers")) {
+        var last = new DefaultLastHttpContent();
+        last.trailingHeaders().set("x-checksum", "42");
+        ctx.write(head(200));
+        ctx.write(text("body"));
+        ctx.writeAndFlush(last);
       }
     }
 

@@ -13,6 +13,8 @@ import dev.buildplane.pki.Identity;
 import dev.buildplane.store.ObjectStore;
 import dev.buildplane.store.StoreSettings;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
+import io.fabric8.kubernetes.api.model.rbac.ClusterRoleBindingBuilder;
+import io.fabric8.kubernetes.api.model.rbac.ClusterRoleBuilder;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -66,6 +68,39 @@ final class TestHub implements AutoCloseable {
             .withAudit(audit::add),
         client);
     Awaitility.await().atMost(PATIENCE).until(gateway::ready);
+  }
+
+  /// Creates what lets the group of gateways follow each other, as a chart would.
+  void allowPeers() {
+    client
+        .resource(new ClusterRoleBuilder()
+            .withNewMetadata()
+            .withName("gateway-peers")
+            .endMetadata()
+            .addNewRule()
+            .withApiGroups("openchoreo.dev")
+            .withResources("agentconnections")
+            .withVerbs("watch")
+            .endRule()
+            .build())
+        .create();
+    client
+        .resource(new ClusterRoleBindingBuilder()
+            .withNewMetadata()
+            .withName("gateway-peers")
+            .endMetadata()
+            .withNewRoleRef("rbac.authorization.k8s.io", "ClusterRole", "gateway-peers")
+            .addNewSubject("rbac.authorization.k8s.io", "Group", Forwarding.PEER_GROUP, null)
+            .build())
+        .create();
+  }
+
+  Identity peerIdentity() {
+    return ca.issueClient("cluster-gateway", List.of(Forwarding.PEER_GROUP), YEAR);
+  }
+
+  int serverPort() {
+    return server.port();
   }
 
   private Config config() {

@@ -92,7 +92,19 @@ public enum Metric {
       Type.COUNTER,
       List.of("code"),
       "Proxied requests that ended, by class of status; none: the caller left first.",
-      "5xx above one in a hundred: an agent is away or its API server fails.");
+      "5xx above one in a hundred: an agent is away or its API server fails."),
+  GATEWAY_PEERS(
+      "buildplane_gateway_peers",
+      Type.GAUGE,
+      List.of(),
+      "Other replicas of the gateway followed now.",
+      "Fewer than there are for longer than half a minute: this replica's log says why it cannot follow them."),
+  GATEWAY_ROUTES(
+      "buildplane_gateway_route_total",
+      Type.COUNTER,
+      List.of("way"),
+      "Ways tried for proxied requests: local, to an agent here; forwarded_out, to another replica; forwarded_in, from one.",
+      "Nearly all forwarded: agents are at few replicas; see that they know the addresses of all.");
 
   /// What Prometheus sees.
   public enum Type {

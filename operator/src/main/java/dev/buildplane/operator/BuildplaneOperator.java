@@ -23,8 +23,6 @@ import io.javaoperatorsdk.operator.processing.retry.GenericRetry;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.Executors;
-import java.util.random.RandomGenerator;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -50,15 +48,25 @@ public final class BuildplaneOperator implements AutoCloseable {
   private final PlaneSessions sessions;
   private final Operator operator;
   private final OperatorSettings settings;
-  private volatile @Nullable GatewayFollower gateway;
+  private final GatewayFollowers gateways;
 
   private BuildplaneOperator(OperatorSettings settings, KubernetesClient hubClient) {
     this.settings = settings;
     var statuses = new Statuses(hubClient);
     var events = new EventRecorder(hubClient, settings.clock());
     hub = new Hub(hubClient, statuses);
-    registry = new AgentRegistry(settings.clock().instant());
-    clients = new PlaneClients(settings.gateway(), settings.identity(), settings.gatewayTrust());
+    registry = new AgentRegistry(settings.clock().instant(), settings.gatewayLease());
+    var tls = Tls.context(
+        settings.identity(), settings.gatewayTrust(), settings.gateways().certificateName());
+    gateways = new GatewayFollowers(
+        settings.gateways(),
+        settings.gatewayLease(),
+        tls,
+        registry,
+        this::onAgents,
+        this::onStall,
+        settings.clock());
+    clients = new PlaneClients(settings.gateways().urls().getFirst(), tls, gateways::current);
     sessions = new PlaneSessions(clients, registry, wakeups::run, wakeups::plane);
     operator = new Operator(configuration -> configuration
         .withKubernetesClient(hubClient)
@@ -108,14 +116,10 @@ public final class BuildplaneOperator implements AutoCloseable {
     hub.start();
     operator.start();
     hub.complete(this::onSecret, this::onWorkflow, this::onReference);
-    gateway = GatewayFollower.start(
-        settings.gateway(),
-        Tls.context(settings.identity(), settings.gatewayTrust()),
-        registry,
-        this::onAgents,
-        settings.clock(),
-        RandomGenerator.getDefault());
-    LOG.info("operator follows the API server and the gateway at {}", settings.gateway());
+    gateways.start();
+    LOG.info(
+        "operator follows the API server and the gateway at {}",
+        settings.gateways().urls());
   }
 
   // Sound: every resource class of a plane kind is a Plane, and the one reconciler treats them as nothing else.
@@ -196,6 +200,12 @@ public final class BuildplaneOperator implements AutoCloseable {
     });
   }
 
+  /// What is followed inside planes may hang at a gateway that has stopped: it is taken up through another one.
+  private void onStall() {
+    sessions.endAll();
+    onAgents(AgentRegistry.Change.ALL);
+  }
+
   private void wakeBound(PlaneRef ref) {
     hub.runs()
         .filter(run -> hub.boundTo(run, ref))
@@ -211,10 +221,7 @@ public final class BuildplaneOperator implements AutoCloseable {
   /// Stops following and reconciling. Runs go on in their planes; the next start takes them up where they are.
   @Override
   public void close() {
-    var follower = gateway;
-    if (follower != null) {
-      follower.close();
-    }
+    gateways.close();
     operator.stop();
     sessions.close();
     hub.close();

@@ -14,9 +14,11 @@ import java.util.TreeSet;
 sealed interface GatewayEvent {
   /// The full state of one connection.
   ///
+  /// @param agent what tells agents apart: the instance, or the connection where an agent does not name one
   /// @param certificateExpires end of the agent certificate's validity; gateways before 0.1 do not tell it
   record Connection(
       String connectionID,
+      String agent,
       String planeType,
       String planeID,
       Set<String> authorized,
@@ -65,6 +67,7 @@ sealed interface GatewayEvent {
           case "CONNECTION" ->
             new Connection(
                 text(node, "connectionID"),
+                node.path("agent").path("instance").asText(text(node, "connectionID")),
                 text(node, "planeType"),
                 text(node, "planeID"),
                 keys(node.path("authorized")),

@@ -20,14 +20,11 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Follows the gateway's stream of agent connections into an [AgentRegistry], for as long as it is open.
+/// Follows one replica's stream of agent connections into an [AgentRegistry], for as long as it is open.
 ///
 /// Runs on one virtual thread of its own, and one more per stream that watches for silence. After a loss it dials again with
 /// full jitter, 0.5 s doubling to 5 s, and starts over at 0.5 s once a snapshot was complete.
 final class GatewayFollower implements AutoCloseable {
-  /// A stream that says nothing for this long is dead; the gateway pings every 10 s.
-  static final Duration SILENCE = Duration.ofSeconds(30);
-
   static final Duration FIRST_BACKOFF = Duration.ofMillis(500);
   static final Duration LAST_BACKOFF = Duration.ofSeconds(5);
   static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
@@ -38,9 +35,12 @@ final class GatewayFollower implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(GatewayFollower.class);
 
   private final URI stream;
+  private final String source;
+  private final Duration silence;
   private final HttpClient http;
   private final AgentRegistry registry;
   private final Consumer<AgentRegistry.Change> listener;
+  private final Runnable stalled;
   private final InstantSource clock;
   private final RandomGenerator random;
   private final CountDownLatch closed = new CountDownLatch(1);
@@ -50,11 +50,15 @@ final class GatewayFollower implements AutoCloseable {
 
   private GatewayFollower(
       URI gateway,
+      Duration silence,
       SSLContext tls,
       AgentRegistry registry,
       Consumer<AgentRegistry.Change> listener,
+      Runnable stalled,
       InstantSource clock,
       RandomGenerator random) {
+    this.source = gateway.toString();
+    this.silence = silence;
     this.stream = gateway.resolve("/api/v1/planes/watch");
     this.http = HttpClient.newBuilder()
         .sslContext(tls)
@@ -64,6 +68,7 @@ final class GatewayFollower implements AutoCloseable {
         .build();
     this.registry = registry;
     this.listener = listener;
+    this.stalled = stalled;
     this.clock = clock;
     this.random = random;
     this.thread = Thread.ofVirtual().name("gateway-follower").unstarted(this::run);
@@ -71,15 +76,20 @@ final class GatewayFollower implements AutoCloseable {
 
   /// Starts following.
   ///
+  /// @param silence a stream that says nothing for this long is dead; the gateway pings every 10 s
   /// @param listener called on the follower's thread; must return quickly
+  /// @param stalled told when the replica has stopped talking without closing the connection
   static GatewayFollower start(
       URI gateway,
+      Duration silence,
       SSLContext tls,
       AgentRegistry registry,
       Consumer<AgentRegistry.Change> listener,
+      Runnable stalled,
       InstantSource clock,
       RandomGenerator random) {
-    var follower = new GatewayFollower(gateway, tls, registry, listener, clock, random);
+    var follower =
+        new GatewayFollower(gateway, silence, tls, registry, listener, stalled, clock, random);
     follower.thread.start();
     return follower;
   }
@@ -101,7 +111,7 @@ final class GatewayFollower implements AutoCloseable {
         return;
       }
       LOG.info("stream of agent connections from {} ended: {}", stream, why);
-      tell(registry.silent(clock.instant(), why));
+      tell(registry.silent(source, clock.instant(), why));
       backoff = synced ? FIRST_BACKOFF : backoff;
       if (!pause(backoff)) {
         return;
@@ -150,7 +160,7 @@ final class GatewayFollower implements AutoCloseable {
       heardNanos = System.nanoTime();
       var event = GatewayEvent.parse(line);
       synced |= event.filter(GatewayEvent.Synced.class::isInstance).isPresent();
-      event.ifPresent(found -> tell(registry.apply(found, clock.instant())));
+      event.ifPresent(found -> tell(registry.apply(source, found, clock.instant())));
     }
     return synced;
   }
@@ -177,7 +187,9 @@ final class GatewayFollower implements AutoCloseable {
           return;
         }
       }
-      LOG.warn("nothing heard from {} for {} s, dialling again", stream, SILENCE.toSeconds());
+      LOG.warn("nothing heard from {} for {} s, dialling again", stream, silence.toSeconds());
+      tell(registry.silent(source, clock.instant(), "nothing heard"));
+      stalled.run();
       body.close();
     } catch (IOException e) {
       LOG.debug("closing a silent stream failed", e);
@@ -187,7 +199,7 @@ final class GatewayFollower implements AutoCloseable {
   }
 
   private Duration left() {
-    return SILENCE.minusNanos(System.nanoTime() - heardNanos);
+    return silence.minusNanos(System.nanoTime() - heardNanos);
   }
 
   private void tell(AgentRegistry.Change change) {

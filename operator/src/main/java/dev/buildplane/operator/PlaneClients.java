@@ -12,7 +12,9 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import javax.net.ssl.SSLContext;
 
 /// Kubernetes clients of planes: every request goes through the gateway and the plane's tunnel.
@@ -31,6 +33,7 @@ public final class PlaneClients implements AutoCloseable {
 
   private final URI gateway;
   private final SSLContext tls;
+  private final Supplier<List<URI>> replicas;
 
   // guarded by this
   private final Map<Key, KubernetesClient> clients = new LinkedHashMap<>(16, 0.75f, true);
@@ -39,8 +42,17 @@ public final class PlaneClients implements AutoCloseable {
 
   /// @param gateway base URL of the gateway's callers' listener
   public PlaneClients(URI gateway, Identity identity, TrustBundle gatewayTrust) {
+    this(gateway, Tls.context(identity, gatewayTrust), () -> List.of(gateway));
+  }
+
+  /// Clients for which the replicas of a gateway are one: a request goes to any that takes the connection.
+  ///
+  /// @param gateway stands for all of them in the clients' URLs
+  /// @param replicas base URLs of those there are now
+  PlaneClients(URI gateway, SSLContext tls, Supplier<List<URI>> replicas) {
     this.gateway = gateway;
-    this.tls = Tls.context(identity, gatewayTrust);
+    this.tls = tls;
+    this.replicas = replicas;
   }
 
   /// A client of the API server of a plane.
@@ -50,7 +62,7 @@ public final class PlaneClients implements AutoCloseable {
     synchronized (this) {
       var client = clients.computeIfAbsent(
           new Key(plane, planeID),
-          key -> connect(masterUrl(gateway, key.plane(), key.planeID()), tls));
+          key -> connect(masterUrl(gateway, key.plane(), key.planeID()), tls, replicas));
       if (clients.size() > CACHED) {
         var oldest = clients.entrySet().iterator();
         oldest.next().getValue().close();
@@ -64,7 +76,7 @@ public final class PlaneClients implements AutoCloseable {
   ///
   /// @param server base URL
   public static KubernetesClient direct(URI server, Identity identity, TrustBundle trust) {
-    return connect(server, Tls.context(identity, trust));
+    return connect(server, Tls.context(identity, trust), () -> List.of(server));
   }
 
   /// `<gateway>/api/proxy/<planeType>/<planeID>/<namespace or _cluster>/<name>/k8s/`.
@@ -75,7 +87,8 @@ public final class PlaneClients implements AutoCloseable {
         + plane.name() + "/k8s/");
   }
 
-  private static KubernetesClient connect(URI server, SSLContext tls) {
+  private static KubernetesClient connect(
+      URI server, SSLContext tls, Supplier<List<URI>> replicas) {
     Config config = new ConfigBuilder(Config.empty())
         .withMasterUrl(server.toString())
         .withNamespace(null)
@@ -87,16 +100,23 @@ public final class PlaneClients implements AutoCloseable {
         .build();
     return new KubernetesClientBuilder()
         .withConfig(config)
-        .withHttpClientFactory(new MutualTls(tls))
+        .withHttpClientFactory(new MutualTls(tls, replicas))
         .build();
   }
 
   /// fabric8 reads keys of few shapes from its configuration; a context made from the parsed identity has no such limit.
   private static final class MutualTls extends JdkHttpClientFactory {
     private final SSLContext context;
+    private final Supplier<List<URI>> replicas;
 
-    MutualTls(SSLContext context) {
+    MutualTls(SSLContext context, Supplier<List<URI>> replicas) {
       this.context = context;
+      this.replicas = replicas;
+    }
+
+    @Override
+    protected HttpClient.Builder createNewHttpClientBuilder() {
+      return new AnyGateway.Builder(replicas);
     }
 
     @Override

@@ -169,12 +169,17 @@ final class PlaneSessions implements AutoCloseable {
     }
   }
 
-  @Override
-  public void close() {
-    timer.shutdownNow();
+  /// Stops following any plane.
+  void endAll() {
     synchronized (this) {
       sessions.values().forEach(Session::close);
       sessions.clear();
     }
+  }
+
+  @Override
+  public void close() {
+    timer.shutdownNow();
+    endAll();
   }
 }

@@ -6,9 +6,12 @@ import java.io.IOException;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.Certificate;
+import java.util.Optional;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509TrustManager;
 
 /// Mutual TLS as a client: shows an identity, trusts one bundle and nothing else.
 final class Tls {
@@ -18,6 +21,11 @@ final class Tls {
 
   /// @throws IllegalArgumentException when the JDK cannot use the key or the certificates
   static SSLContext context(Identity identity, TrustBundle trust) {
+    return context(identity, trust, Optional.empty());
+  }
+
+  /// As above; servers must bear `name` whatever address was dialled, if there is one.
+  static SSLContext context(Identity identity, TrustBundle trust, Optional<String> name) {
     try {
       var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
       var own = empty();
@@ -31,7 +39,11 @@ final class Tls {
       var trusted = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
       trusted.init(anchors);
       var context = SSLContext.getInstance("TLS");
-      context.init(keys.getKeyManagers(), trusted.getTrustManagers(), null);
+      var trusting = trusted.getTrustManagers();
+      if (name.isPresent() && trusting[0] instanceof X509TrustManager chains) {
+        trusting = new TrustManager[] {new NamedServerTrust(chains, name.get())};
+      }
+      context.init(keys.getKeyManagers(), trusting, null);
       return context;
     } catch (GeneralSecurityException | IOException e) {
       throw new IllegalArgumentException(

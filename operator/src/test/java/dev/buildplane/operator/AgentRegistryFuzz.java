@@ -6,6 +6,7 @@ import dev.buildplane.model.PlaneKind;
 import dev.buildplane.model.PlaneRef;
 import dev.buildplane.plan.PlaneObserved.Agent;
 import dev.buildplane.plan.PlaneObserved.Agents;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.Test;
 
 class AgentRegistryFuzz {
   private static final Instant NOON = Instant.parse("2026-03-01T12:00:00Z");
+  private static final String REPLICA = "https://a";
   private static final int STEPS = 20_000;
   private static final int CONNECTIONS = 12;
   private static final List<String> PLANE_IDS = List.of("p", "q", "r");
@@ -32,13 +34,14 @@ class AgentRegistryFuzz {
 
   private final long seed = Long.getLong("seed", System.nanoTime());
   private final Random random = new Random(seed);
-  private final AgentRegistry registry = new AgentRegistry(NOON);
+  private final AgentRegistry registry = new AgentRegistry(NOON, Duration.ofSeconds(30));
   private final Map<String, Model> model = new HashMap<>();
 
   @Test
   void whatAPlaneSeesIsWhatTheConnectionsSay() {
     System.out.println("AgentRegistryFuzz: -Dseed=" + seed);
-    registry.apply(new GatewayEvent.Synced("r"), NOON);
+    registry.retain(Set.of(REPLICA), NOON);
+    registry.apply(REPLICA, new GatewayEvent.Synced("r"), NOON);
     for (int step = 0; step < STEPS; step++) {
       move(NOON.plusSeconds(step));
       check();
@@ -49,7 +52,7 @@ class AgentRegistryFuzz {
     var id = "c" + random.nextInt(CONNECTIONS);
     if (random.nextInt(3) == 0) {
       model.remove(id);
-      registry.apply(new GatewayEvent.Disconnected(id, now), now);
+      registry.apply(REPLICA, new GatewayEvent.Disconnected(id, now), now);
       return;
     }
     var planeID = PLANE_IDS.get(random.nextInt(PLANE_IDS.size()));
@@ -59,7 +62,9 @@ class AgentRegistryFuzz {
         .collect(Collectors.toCollection(HashSet::new));
     model.put(id, new Model(planeID, keys));
     registry.apply(
-        new GatewayEvent.Connection(id, "buildplane", planeID, keys, now, now, Optional.empty()),
+        REPLICA,
+        new GatewayEvent.Connection(
+            id, id, "buildplane", planeID, keys, now, now, Optional.empty()),
         now);
   }
 

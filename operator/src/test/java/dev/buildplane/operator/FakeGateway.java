@@ -31,6 +31,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.SSLContext;
 
 /// A gateway as far as the operator can tell: it tells of connections as the test wishes, and its proxy leads straight to the
@@ -43,6 +44,9 @@ final class FakeGateway implements AutoCloseable {
   private final URI plane;
   private final HttpClient planeClient;
   private final HttpServer server;
+  private final AtomicInteger proxied = new AtomicInteger();
+  private volatile boolean talking = true;
+  private volatile boolean closed;
   private final List<BlockingQueue<String>> followers = new CopyOnWriteArrayList<>();
   private final Map<String, String> connections = new TreeMap<>();
   private final Map<String, List<String>> authorized = new TreeMap<>();
@@ -82,23 +86,38 @@ final class FakeGateway implements AutoCloseable {
   }
 
   void connect(String id, String planeID, String... keys) {
-    connectExpiring(Instant.now().plus(Duration.ofDays(365)), id, planeID, keys);
+    connectAs("", id, planeID, keys);
   }
 
-  synchronized void connectExpiring(
-      Instant certificateExpires, String id, String planeID, String... keys) {
+  /// One of several connections of an agent.
+  void connectAs(String instance, String id, String planeID, String... keys) {
+    connect(instance, Instant.now().plus(Duration.ofDays(365)), id, planeID, keys);
+  }
+
+  void connectExpiring(Instant certificateExpires, String id, String planeID, String... keys) {
+    connect("", certificateExpires, id, planeID, keys);
+  }
+
+  private synchronized void connect(
+      String instance, Instant certificateExpires, String id, String planeID, String... keys) {
     var now = Instant.now();
     var line = """
-        {"type":"CONNECTION","connectionID":"%s","planeType":"buildplane","planeID":"%s","authorized":[%s],"connectedAt":"%s","lastSeen":"%s","protocol":"h2","certificateExpires":"%s","agent":{"version":"test"}}""".formatted(
+        {"type":"CONNECTION","connectionID":"%s","planeType":"buildplane","planeID":"%s","authorized":[%s],"connectedAt":"%s","lastSeen":"%s","protocol":"h2","certificateExpires":"%s","agent":{"version":"test"%s}}""".formatted(
             id,
             planeID,
             String.join(",", List.of(keys).stream().map(key -> '"' + key + '"').toList()),
             now,
             now,
-            certificateExpires);
+            certificateExpires,
+            instance.isEmpty() ? "" : ",\"instance\":\"" + instance + "\"");
     connections.put(id, line);
     authorized.put(id, List.of(keys));
     tell(line);
+  }
+
+  /// As a process that is stopped: connections stay open, nothing comes.
+  void stopTalking() {
+    talking = false;
   }
 
   synchronized void disconnect(String id) {
@@ -138,6 +157,11 @@ final class FakeGateway implements AutoCloseable {
         {"type":"REJECTED","planeType":"buildplane","planeID":"%s","at":"%s","reason":"client certificate not trusted","subject":"CN=stranger"}""".formatted(planeID, Instant.now()));
   }
 
+  /// Requests that came through the proxy.
+  int proxied() {
+    return proxied.get();
+  }
+
   private void tell(String line) {
     followers.forEach(queue -> queue.add(line));
   }
@@ -154,7 +178,10 @@ final class FakeGateway implements AutoCloseable {
     try (var out =
         exchange.respondStreaming(200, Headers.of("content-type", "application/x-ndjson"))) {
       while (followers.contains(queue)) {
-        var line = queue.poll(500, TimeUnit.MILLISECONDS);
+        var line = queue.poll(100, TimeUnit.MILLISECONDS);
+        if (!talking) {
+          continue;
+        }
         out.write(
             ((line == null ? "{\"type\":\"PING\",\"at\":\"" + Instant.now() + "\"}" : line) + "\n")
                 .getBytes(StandardCharsets.UTF_8));
@@ -166,6 +193,10 @@ final class FakeGateway implements AutoCloseable {
   }
 
   private void proxy(HttpExchange exchange) throws IOException, InterruptedException {
+    proxied.incrementAndGet();
+    while (!talking && !closed) {
+      java.util.concurrent.locks.LockSupport.parkNanos(10_000_000);
+    }
     var segments = exchange.rawPath().substring(PREFIX.length()).split("/", 6);
     var key = (segments[2].equals("_cluster") ? "" : segments[2]) + "/" + segments[3];
     synchronized (this) {
@@ -199,16 +230,19 @@ final class FakeGateway implements AutoCloseable {
     }
   }
 
-  private static void copy(java.io.InputStream in, OutputStream out) throws IOException {
+  private void copy(java.io.InputStream in, OutputStream out) throws IOException {
     var buffer = new byte[8_192];
     for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-      out.write(buffer, 0, read);
-      out.flush();
+      if (talking) {
+        out.write(buffer, 0, read);
+        out.flush();
+      }
     }
   }
 
   @Override
   public void close() {
+    closed = true;
     followers.clear();
     server.close();
     planeClient.shutdownNow();

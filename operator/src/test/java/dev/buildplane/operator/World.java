@@ -93,11 +93,22 @@ final class World implements AutoCloseable {
   }
 
   void startOperator() {
-    operator = BuildplaneOperator.start(
-        OperatorSettings.of(gateway.uri(), admin, ca.trust())
-            .withMetrics(metrics)
-            .withClock(() -> Instant.now().plus(clockAhead)),
-        hub);
+    startOperator(settings());
+  }
+
+  void startOperator(OperatorSettings settings) {
+    operator = BuildplaneOperator.start(settings, hub);
+  }
+
+  OperatorSettings settings() {
+    return OperatorSettings.of(gateway.uri(), admin, ca.trust())
+        .withMetrics(metrics)
+        .withClock(() -> Instant.now().plus(clockAhead));
+  }
+
+  /// Another replica of the gateway.
+  FakeGateway anotherGateway() throws IOException {
+    return FakeGateway.start(planeUri, Tls.context(admin, ca.trust()), server, 0);
   }
 
   /// The real `kubectl` against the control plane.

@@ -1,5 +1,7 @@
 package dev.buildplane.tunnel;
 
+import java.util.Optional;
+
 /// The agent's end of a tunnel, made by [TunnelDialer]: the HTTP/2 server, or the v0.17 JSON protocol's answering side. Each incoming stream is a channel on the tunnel's event
 /// loop with the dialer's handler on it.
 ///
@@ -12,4 +14,10 @@ package dev.buildplane.tunnel;
 /// - **cancel**: the gateway's reset shows as `exceptionCaught` with a [TunnelException] (code `CANCELLED`), then `channelInactive`;
 /// - **abort**: writing [StreamAbort#INSTANCE] resets the stream, for an answer that broke off in the middle; `close()` before both
 ///   directions have ended resets it too.
-public interface AgentTunnel extends Tunnel {}
+public interface AgentTunnel extends Tunnel {
+  /// Which replica of the gateway holds the other end: what it said in its 101 ([WebSocketHandshake#REPLICA_HEADER]). Empty when it
+  /// said nothing, as a gateway of v0.17 does.
+  default Optional<String> gatewayReplica() {
+    return Optional.empty();
+  }
+}

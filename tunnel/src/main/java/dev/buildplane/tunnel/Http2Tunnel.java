@@ -14,6 +14,7 @@ import io.netty.util.concurrent.Promise;
 import java.security.SecureRandom;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -48,7 +49,8 @@ final class Http2Tunnel {
       Channel channel,
       List<ChannelHandler> replaced,
       TunnelSettings settings,
-      ChannelHandler streams) {
+      ChannelHandler streams,
+      Optional<String> gatewayReplica) {
     var connection = new TunnelConnection(channel, settings, settings.pingInterval());
     var codec = TunnelCodecBuilder.agentEnd(settings).build();
     codec.connection().addListener(connection.streamCounter());
@@ -59,7 +61,7 @@ final class Http2Tunnel {
       }
     });
     assemble(connection, replaced, WebSocketCodec.client(connection, masks()), codec, multiplexer);
-    return new AgentEnd(connection);
+    return new AgentEnd(connection, gatewayReplica);
   }
 
   /// Ours go in before the HTTP handlers leave: what those had read ahead is handed to the next handler. The HTTP/2 preface, sent
@@ -105,8 +107,16 @@ final class Http2Tunnel {
   }
 
   private static final class AgentEnd extends TunnelEnd implements AgentTunnel {
-    AgentEnd(TunnelConnection connection) {
+    private final Optional<String> gatewayReplica;
+
+    AgentEnd(TunnelConnection connection, Optional<String> gatewayReplica) {
       super(connection);
+      this.gatewayReplica = gatewayReplica;
+    }
+
+    @Override
+    public Optional<String> gatewayReplica() {
+      return gatewayReplica;
     }
   }
 

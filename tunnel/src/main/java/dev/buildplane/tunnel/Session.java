@@ -54,6 +54,9 @@ public final class Session {
     /// Our own certificate or what we trust has changed.
     record ReplaceAsked() implements Event {}
 
+    /// A tunnel to a better place is open, dialled beside the current one.
+    record Bettered(long tunnel) implements Event {}
+
     /// It has been up for [#HEALTHY_AFTER].
     record Healthy(long tunnel) implements Event {}
 
@@ -115,6 +118,11 @@ public final class Session {
         Step.to(new State.Replacing(id, n, true), new Effect.Dial());
       case Pair(State.Up(var id, var _), Event.Healthy(var healthy))
       when healthy == id -> Step.to(new State.Up(id, 0));
+
+      case Pair(State.Up(var old, var n), Event.Bettered(var id)) ->
+        Step.to(new State.Up(id, n + 1), new Effect.WatchHealth(id), new Effect.Drain(old));
+      // Whoever is dialling already finds a good place by itself.
+      case Pair(var _, Event.Bettered(var unwanted)) -> Step.to(state, new Effect.Close(unwanted));
 
       // Make before break: the old one is drained only when the new one carries.
       case Pair(State.Replacing(var old, var n, var _), Event.Opened(var id)) ->

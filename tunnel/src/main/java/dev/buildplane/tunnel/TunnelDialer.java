@@ -24,11 +24,13 @@ import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import java.net.InetSocketAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
@@ -64,6 +66,17 @@ public final class TunnelDialer {
   /// @return a tunnel that is up; or fails with a [TunnelException]: [HandshakeRefused], or code `DIAL_FAILED`
   public CompletionStage<AgentTunnel> dial(
       TunnelDestination to, SslContext tls, Map<String, String> metadata, ChannelHandler streams) {
+    return dial(
+        to, InetSocketAddress.createUnresolved(to.host(), to.port()), tls, metadata, streams);
+  }
+
+  /// As above, at one of the addresses that the host of `to` resolves to; the server's certificate must name the host all the same.
+  public CompletionStage<AgentTunnel> dial(
+      TunnelDestination to,
+      InetSocketAddress address,
+      SslContext tls,
+      Map<String, String> metadata,
+      ChannelHandler streams) {
     var outcome = new CompletableFuture<AgentTunnel>();
     var connecting = new Bootstrap()
         .group(loops)
@@ -82,7 +95,7 @@ public final class TunnelDialer {
                 .addLast(new Handshake(to, metadata, streams, outcome));
           }
         })
-        .connect(to.host(), to.port());
+        .connect(address);
     connecting.addListener(connected -> {
       if (!connected.isSuccess()) {
         outcome.completeExceptionally(failed(to, connected.cause()));
@@ -191,8 +204,9 @@ public final class TunnelDialer {
       var pipeline = ctx.pipeline();
       var http = List.<ChannelHandler>of(
           pipeline.get(HttpClientCodec.class), pipeline.get(HttpObjectAggregator.class), this);
+      var replica = Optional.ofNullable(response.headers().get(WebSocketHandshake.REPLICA_HEADER));
       var tunnel = response.headers().contains(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL)
-          ? Http2Tunnel.installAgentEnd(ctx.channel(), http, settings, streams)
+          ? Http2Tunnel.installAgentEnd(ctx.channel(), http, settings, streams, replica)
           : JsonAgentEnd.install(ctx.channel(), http, settings, streams);
       tunnel.up().whenComplete((up, failure) -> {
         if (failure != null) {

@@ -31,6 +31,9 @@ public final class WebSocketHandshake {
   /// Handshake headers with this prefix carry what an agent says about itself.
   public static final String METADATA_PREFIX = "x-buildplane-agent-";
 
+  /// In the gateway's 101: the identifier of the replica, new at each of its starts.
+  public static final String REPLICA_HEADER = "x-buildplane-gateway-replica";
+
   public static final int MAX_METADATA_ENTRIES = 16;
   public static final int MAX_METADATA_VALUE_CHARS = 256;
 

@@ -41,7 +41,7 @@ class SessionFuzz {
 
   private Session.Event event(Session.State state) {
     while (true) {
-      switch (random.nextInt(9)) {
+      switch (random.nextInt(10)) {
         case 0:
           if (timers > 0) {
             timers--;
@@ -81,6 +81,10 @@ class SessionFuzz {
             return new Session.Event.Healthy(everOpened.getLast());
           }
           break;
+        case 8:
+          open.add(++nextId);
+          everOpened.add(nextId);
+          return new Session.Event.Bettered(nextId);
         default:
           if (random.nextInt(2000) == 0) {
             return new Session.Event.StopAsked();
