@@ -11,6 +11,7 @@ import io.netty.handler.codec.http2.Http2FrameStreamEvent;
 import io.netty.handler.codec.http2.Http2Stream;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.IntConsumer;
 
 /// Counts DATA against the [MemoryBudget] from the moment it comes in until its reader takes it, and
 /// resets the stream that holds more than its share. Sits between the HTTP/2 codec and the stream multiplexer; one per tunnel.
@@ -23,10 +24,13 @@ final class BudgetHandler extends ChannelDuplexHandler {
   static final int COPY_BELOW_BYTES = 2048;
 
   private final MemoryBudget budget;
+  private final IntConsumer came;
   private final Map<Http2FrameStream, StreamShare> shares = new HashMap<>();
 
-  BudgetHandler(MemoryBudget budget) {
+  /// @param came told of the bytes of every DATA frame
+  BudgetHandler(MemoryBudget budget, IntConsumer came) {
     this.budget = budget;
+    this.came = came;
   }
 
   @Override
@@ -35,6 +39,7 @@ final class BudgetHandler extends ChannelDuplexHandler {
       ctx.fireChannelRead(msg);
       return;
     }
+    came.accept(frame.content().readableBytes());
     var stream = frame.stream();
     var share = shares.computeIfAbsent(stream, added -> new StreamShare(budget));
     int cost = frame.content().readableBytes() + FRAME_OVERHEAD_BYTES;

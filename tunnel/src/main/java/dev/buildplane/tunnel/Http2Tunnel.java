@@ -75,7 +75,7 @@ final class Http2Tunnel {
     var pipeline = connection.channel().pipeline();
     pipeline.addLast(webSocket);
     pipeline.addLast(codec);
-    pipeline.addLast(new BudgetHandler(connection.settings().budget()));
+    pipeline.addLast(new BudgetHandler(connection.settings().budget(), connection::dataCame));
     pipeline.addLast(new FlushConsolidationHandler(FLUSHES_TOGETHER, true));
     pipeline.addLast(multiplexer);
     pipeline.addLast(connection);

@@ -52,6 +52,11 @@ public final class MemoryBudget {
     return usedBytes.get() <= limitBytes - limitBytes / 8;
   }
 
+  /// The largest window a stream may be given now: an eighth of what is left, so that a few that stall do not spend the budget.
+  int windowBytes(int mostBytes) {
+    return (int) Math.max(0, Math.min(mostBytes, (limitBytes - usedBytes.get()) / 8));
+  }
+
   /// Whether a stream that holds `heldBytes` may hold more.
   boolean mayHold(long heldBytes) {
     return heldBytes <= Math.max(FLOOR_BYTES, limitBytes - limitBytes / 4 - usedBytes.get());

@@ -29,6 +29,9 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
   /// How long a refused peer of text messages has to read why.
   static final long LINGER_MILLIS = 1000;
 
+  /// How long a peer may take to answer a close.
+  private static final long CLOSE_PATIENCE_MILLIS = 1_000;
+
   private static final int NORMAL_CLOSURE = 1000;
   private static final int GOING_AWAY = 1001;
   private static final int NO_CODE = 1005;
@@ -326,10 +329,18 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
 
   @Override
   public void close(ChannelHandlerContext ctx, ChannelPromise promise) {
-    if (!closing) {
-      sendClose(ctx, GOING_AWAY, "");
+    if (closing) {
+      ctx.close(promise);
+      return;
     }
-    ctx.close(promise);
+    sendClose(ctx, GOING_AWAY, "");
+    // The socket stays until the peer has closed its end (RFC 6455 section 7.1.1): closed with bytes still coming it would send a reset, and
+    // the peer might never read why.
+    var patience = ctx.executor().schedule(() -> ctx.close(), CLOSE_PATIENCE_MILLIS, MILLISECONDS);
+    ctx.channel().closeFuture().addListener(_ -> {
+      patience.cancel(false);
+      complete(promise, null);
+    });
   }
 
   private void sendClose(ChannelHandlerContext ctx, int code, String text) {

@@ -50,6 +50,7 @@ class JsonConnectionTest {
   @AfterEach
   void nothingIsHeldInTheEnd() {
     socket.close();
+    socket.advanceTimeBy(2, TimeUnit.SECONDS); // the peer does not answer the close
     socket.runPendingTasks();
     assertThat(budget.usedBytes()).isZero();
     assertThat(tunnel.activeStreams()).isZero();
