@@ -55,10 +55,10 @@ import org.slf4j.LoggerFactory;
 
 /// Many requests that their caller gives up at any moment: afterwards nothing of them is left at gateway, agent and target.
 ///
-/// Runs `buildplane.cancels` cycles, 10,000 where that is not set. A caller may reset [#RESETS_PER_CONNECTION] streams in half a minute, so it takes
+/// Runs `buildplane.cancels` cycles, 2,000 where that is not set. A caller may reset [#RESETS_PER_CONNECTION] streams in half a minute, so it takes
 /// a new connection after as many.
 class CancelLeakFault {
-  private static final int CYCLES = Integer.getInteger("buildplane.cancels", 10_000);
+  private static final int CYCLES = Integer.getInteger("buildplane.cancels", 2_000);
   private static final int WARM_UP_CYCLES = 600;
   private static final int RESETS_PER_CONNECTION = 150;
   private static final int AT_A_TIME = 100;
