@@ -367,7 +367,9 @@ final class Exchange extends ChannelInboundHandlerAdapter {
     }
     if (raw && stream != null) {
       done = true;
-      stream.writeAndFlush(StreamEnd.INSTANCE).addListener(ChannelFutureListener.CLOSE);
+      // Not closed from here: a reset would overtake what the gateway has not read yet. It closes once its caller has all.
+      stream.config().setAutoRead(true);
+      stream.writeAndFlush(StreamEnd.INSTANCE);
       return;
     }
     broken("the connection closed before the answer had ended");

@@ -29,8 +29,11 @@ public final class Main {
     MEASUREMENTS.put("start", StartBench::print);
   }
 
-  private static final Map<String, Callable<Integer>> COMMANDS =
-      Map.of("peers", new PeersBench(), "scale", new ScaleBench(), "wan", new WanBench());
+  private static final Map<String, Callable<Integer>> COMMANDS = Map.of(
+      "peers", new PeersBench(),
+      "scale", new ScaleBench(),
+      "wan", new WanBench(),
+      "bodies", new BodiesBench());
 
   private Main() {}
 

@@ -136,6 +136,11 @@ final class AgentSession implements Carrier {
     calls.remove(call);
   }
 
+  /// Calls in progress.
+  int calls() {
+    return calls.size();
+  }
+
   /// Ends the calls made for resources that no longer trust this agent.
   void endRevokedCalls() {
     var granted = authorized;

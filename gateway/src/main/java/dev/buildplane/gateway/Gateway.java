@@ -291,6 +291,10 @@ public final class Gateway implements AutoCloseable {
     return mesh.remote().replicas().size();
   }
 
+  AgentSessions sessions() {
+    return sessions;
+  }
+
   /// Agents connected now.
   public int connectedAgents() {
     return sessions.all().size();

@@ -76,6 +76,7 @@ final class ProxyHandler implements AsyncHandler {
       return;
     }
     exchange.onClose(() -> {
+      exchange.cutBecause().ifPresent(why -> record.refused(record.status(), why));
       audit.end(record);
       metrics.proxied(record.status());
     });

@@ -27,6 +27,9 @@ import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.codec.http2.DefaultHttp2GoAwayFrame;
+import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
+import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.util.ReferenceCountUtil;
@@ -46,6 +49,13 @@ final class TestAgent implements AutoCloseable {
   final BlockingQueue<HttpRequest> requests = new LinkedBlockingQueue<>();
   final AtomicInteger open = new AtomicInteger();
   final AtomicLong sent = new AtomicLong();
+
+  /// Refuses streams that are opened (RFC 9113 `REFUSED_STREAM`), having noted their request.
+  volatile boolean refusing;
+
+  /// With the next request it says GOAWAY for those after it (RFC 9113 section 6.8), without the grace a tunnel gives.
+  volatile boolean leaving;
+
   private final AgentTunnel tunnel;
 
   private TestAgent(
@@ -151,6 +161,17 @@ final class TestAgent implements AutoCloseable {
     private void begin(ChannelHandlerContext ctx, HttpRequest request) {
       path = request.uri();
       requests.add(request);
+      if (leaving) {
+        leaving = false;
+        ctx.channel().parent().writeAndFlush(new DefaultHttp2GoAwayFrame(Http2Error.NO_ERROR));
+      }
+      if (refusing) {
+        // Past the tunnel's own codec, which refuses for want of memory only.
+        ctx.pipeline()
+            .firstContext()
+            .writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.REFUSED_STREAM));
+        return;
+      }
       if (path.startsWith("/watch")) {
         ctx.write(head(200));
         ctx.writeAndFlush(text("first\n"));

@@ -30,6 +30,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.UnaryOperator;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
@@ -50,6 +51,11 @@ final class TestHub implements AutoCloseable {
   final ApiServer server;
 
   TestHub(Path directory) throws Exception {
+    this(directory, UnaryOperator.identity());
+  }
+
+  /// @param more changes the gateway's settings
+  TestHub(Path directory, UnaryOperator<GatewaySettings> more) throws Exception {
     store = ObjectStore.open(StoreSettings.at(directory.resolve("hub.db")));
     server = ApiServer.start(
         ApiServerSettings.of("hub", any(), serverIdentity(), ca.trust()),
@@ -64,8 +70,9 @@ final class TestHub implements AutoCloseable {
       }
     }
     gateway = Gateway.start(
-        GatewaySettings.of(any(), any(), any(), TlsIdentity.of(serverIdentity()), ca::trust)
-            .withAudit(audit::add),
+        more.apply(
+            GatewaySettings.of(any(), any(), any(), TlsIdentity.of(serverIdentity()), ca::trust)
+                .withAudit(audit::add)),
         client);
     Awaitility.await().atMost(PATIENCE).until(gateway::ready);
   }

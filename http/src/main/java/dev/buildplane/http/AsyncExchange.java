@@ -4,6 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.EventLoop;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /// One request and its answer for handlers that live on event loops; the same over HTTP/1.1 and HTTP/2.
@@ -80,6 +81,11 @@ public interface AsyncExchange {
 
   /// Runs `action` once, when the exchange is over for whatever reason; at once if it is over.
   void onClose(Runnable action);
+
+  /// Why the server itself cut the exchange short, for logs; empty while it has not.
+  default Optional<String> cutBecause() {
+    return Optional.empty();
+  }
 
   /// Whether the head of the answer has been sent.
   boolean answered();

@@ -4,7 +4,6 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.DefaultHttpContent;
@@ -29,6 +28,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -62,6 +62,7 @@ final class NettyExchange implements AsyncExchange {
   private @Nullable BodyReader reader;
   private @Nullable Runnable writableAction;
   private @Nullable Headers endOfRequest;
+  private @Nullable String cutBecause;
   private boolean demanded;
   private boolean endDelivered;
   private boolean failed;
@@ -485,7 +486,7 @@ final class NettyExchange implements AsyncExchange {
     }
     answerEnded = true;
     if (raw) {
-      owner.context().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+      owner.context().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(_ -> rawEnded());
       return;
     }
     var last =
@@ -495,6 +496,15 @@ final class NettyExchange implements AsyncExchange {
         answerWritten();
       }
     });
+  }
+
+  /// Everything of the answer is out. A caller that is still sending must not have the connection reset under it.
+  private void rawEnded() {
+    if (!over) {
+      over = true;
+      runCloseActions();
+      owner.closeGently();
+    }
   }
 
   private static LastHttpContent withTrailers(Headers trailers) {
@@ -549,6 +559,11 @@ final class NettyExchange implements AsyncExchange {
             ? headers.with("retry-after", RETRY_AFTER_SECONDS)
             : headers,
         rendered.body());
+  }
+
+  @Override
+  public Optional<String> cutBecause() {
+    return Optional.ofNullable(cutBecause);
   }
 
   @Override
@@ -643,7 +658,9 @@ final class NettyExchange implements AsyncExchange {
       return;
     }
     if (unsentBytes > 0) {
-      log.info("request {}: caller took nothing of the answer for too long, cut", requestId());
+      cutBecause = "cut: the caller took nothing of the answer for "
+          + TimeUnit.NANOSECONDS.toSeconds(limitNanos) + " s";
+      log.info("request {}: {}", requestId(), cutBecause);
       abort();
     } else if (demanded && !raw) {
       keepAlive = false;

@@ -44,6 +44,14 @@ public record Kubectl(Path kubeconfig, Path home) {
   /// @throws AssertionError when there is no `kubectl`
   public static Kubectl against(Path folder, int port, String serverCaPem, Identity client)
       throws IOException {
+    return against(folder, port, "", serverCaPem, client);
+  }
+
+  /// As above, for an API server that is served below a path, as those behind the gateway are.
+  ///
+  /// @param path empty, or a path that starts with `/` and does not end with it
+  public static Kubectl against(
+      Path folder, int port, String path, String serverCaPem, Identity client) throws IOException {
     requireInstalled();
     var config = folder.resolve("kubeconfig-" + port);
     Files.writeString(config, """
@@ -51,7 +59,7 @@ public record Kubectl(Path kubeconfig, Path home) {
         kind: Config
         clusters:
         - name: test
-          cluster: {server: "https://127.0.0.1:%d", certificate-authority-data: "%s"}
+          cluster: {server: "https://127.0.0.1:%d%s", certificate-authority-data: "%s"}
         users:
         - name: test
           user: {client-certificate-data: "%s", client-key-data: "%s"}
@@ -60,7 +68,7 @@ public record Kubectl(Path kubeconfig, Path home) {
           context: {cluster: test, user: test, namespace: default}
         current-context: test
         """.formatted(
-            port, base64(serverCaPem), base64(client.certificatePem()), base64(client.keyPem())));
+        port, path, base64(serverCaPem), base64(client.certificatePem()), base64(client.keyPem())));
     return new Kubectl(config, Files.createDirectories(folder.resolve("home-" + port)));
   }
 
@@ -109,7 +117,8 @@ public record Kubectl(Path kubeconfig, Path home) {
     return start(Map.of(), "", arguments);
   }
 
-  private Running start(Map<String, String> environment, String input, String... arguments)
+  /// Starts it with more environment variables and `input` as its standard input.
+  public Running start(Map<String, String> environment, String input, String... arguments)
       throws IOException {
     var command = new ArrayList<String>(List.of("kubectl", "--kubeconfig", kubeconfig.toString()));
     command.addAll(List.of(arguments));

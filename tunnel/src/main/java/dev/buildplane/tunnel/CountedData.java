@@ -12,6 +12,9 @@ final class CountedData extends DefaultByteBufHolder implements Http2DataFrame {
   private final int cost;
   private boolean returned;
 
+  /// References to this frame. Those to its content do not tell: it is a slice of a receive buffer that others hold parts of.
+  private int references = 1;
+
   /// Takes over `frame`'s reference to its content.
   CountedData(Http2DataFrame frame, ByteBuf content, StreamShare share, int cost) {
     super(content);
@@ -41,11 +44,11 @@ final class CountedData extends DefaultByteBufHolder implements Http2DataFrame {
 
   @Override
   public boolean release(int decrement) {
-    boolean gone = super.release(decrement);
-    if (gone) {
+    references -= decrement;
+    if (references <= 0) {
       giveBack();
     }
-    return gone;
+    return super.release(decrement);
   }
 
   @Override
@@ -102,12 +105,12 @@ final class CountedData extends DefaultByteBufHolder implements Http2DataFrame {
 
   @Override
   public CountedData retain() {
-    super.retain();
-    return this;
+    return retain(1);
   }
 
   @Override
   public CountedData retain(int increment) {
+    references += increment;
     super.retain(increment);
     return this;
   }

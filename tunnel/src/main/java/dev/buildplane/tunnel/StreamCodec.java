@@ -21,6 +21,7 @@ import io.netty.handler.codec.http2.Http2GoAwayFrame;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2HeadersFrame;
 import io.netty.handler.codec.http2.Http2ResetFrame;
+import io.netty.handler.codec.http2.Http2StreamChannel;
 import io.netty.util.ReferenceCountUtil;
 import org.jspecify.annotations.Nullable;
 
@@ -308,11 +309,7 @@ abstract sealed class StreamCodec extends ChannelDuplexHandler
       fail(ctx, whyReset(frame.errorCode()));
     } else if (event instanceof Http2GoAwayFrame frame) {
       frame.release();
-      fail(
-          ctx,
-          new TunnelException(
-              TunnelException.Code.REFUSED,
-              "the peer was going away and did not take this stream"));
+      fail(ctx, leftOut());
     } else {
       ctx.fireUserEventTriggered(event);
     }
@@ -380,12 +377,23 @@ abstract sealed class StreamCodec extends ChannelDuplexHandler
   public final void channelInactive(ChannelHandlerContext ctx) {
     dropHeld();
     if (!inboundEnded) {
-      fail(
-          ctx,
-          new TunnelException(
-              TunnelException.Code.CONNECTION_LOST, connection.reasonOrLost().detail()));
+      fail(ctx, whyInactive(ctx));
     }
     ctx.fireChannelInactive();
+  }
+
+  private TunnelException whyInactive(ChannelHandlerContext ctx) {
+    if (ctx.channel() instanceof Http2StreamChannel stream
+        && connection.leftOut(stream.stream().id())) {
+      return leftOut();
+    }
+    return new TunnelException(
+        TunnelException.Code.CONNECTION_LOST, connection.reasonOrLost().detail());
+  }
+
+  private static TunnelException leftOut() {
+    return new TunnelException(
+        TunnelException.Code.REFUSED, "the peer was going away and did not take this stream");
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.buildplane.tunnel;
 import static java.util.Objects.requireNonNull;
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
@@ -61,6 +62,7 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
   private long lastPingNanos;
   private long controlWindowNanos;
   private int controlFrames;
+  private int lastStreamTaken = Integer.MAX_VALUE;
   private boolean drainAsked;
   private boolean drainAcknowledged;
   private @Nullable Future<?> tick;
@@ -82,6 +84,12 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
 
   Http2ConnectionAdapter streamCounter() {
     return new Http2ConnectionAdapter() {
+      // Comes before the streams it leaves out are closed, and those are told why only afterwards.
+      @Override
+      public void onGoAwayReceived(int lastStreamId, long errorCode, ByteBuf debugData) {
+        lastStreamTaken = lastStreamId;
+      }
+
       @Override
       public void onStreamActive(Http2Stream stream) {
         activeStreams.incrementAndGet();
@@ -158,6 +166,11 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
     return known != null
         ? known
         : new CloseReason(CloseReason.Code.CONNECTION_LOST, "the connection was lost");
+  }
+
+  /// Whether the peer has said (GOAWAY) that it did not and will not take a stream with this id. On the event loop.
+  boolean leftOut(int streamId) {
+    return streamId > lastStreamTaken;
   }
 
   // ---- liveness
