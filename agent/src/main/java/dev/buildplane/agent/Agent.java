@@ -126,8 +126,8 @@ public final class Agent implements AutoCloseable {
         random());
     for (int i = 0; i < settings.connections(); i++) {
       int link = i;
-      links.add(new AgentLink(
-          loops.next(), () -> replicas.dial(link), random(), this::tell, metrics));
+      links.add(
+          new AgentLink(loops.next(), () -> replicas.dial(link), random(), this::tell, metrics));
     }
     reloader.execute(() -> {
       review(FIRST_PERMISSIONS_WAIT);

@@ -86,6 +86,7 @@ class AgentHealthIT {
                 folder.resolve("tls.key"),
                 folder.resolve("ca.pem"),
                 Optional.of(folder.resolve("kubeconfig")))
+            .withConnections(1)
             .withReloadInterval(Duration.ofMillis(50)),
         metrics);
     health = AgentHealth.start(

@@ -11,6 +11,7 @@ import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2StreamFrameToHttpObjectCodec;
 import io.netty.handler.ssl.ApplicationProtocolNames;
 import io.netty.handler.ssl.ApplicationProtocolNegotiationHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import java.nio.channels.ClosedChannelException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -99,6 +100,16 @@ final class Pipelines {
     }
 
     @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) throws Exception {
+      if (event instanceof SslHandshakeCompletionEvent done
+          && !done.isSuccess()
+          && !(done.cause() instanceof ClosedChannelException)) { // as probes of the bare port end
+        core.handshakeFailures().increment();
+      }
+      super.userEventTriggered(ctx, event);
+    }
+
+    @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
       log.debug(
           "{}: connection failed before its first request", core.settings().name(), cause);
@@ -107,9 +118,6 @@ final class Pipelines {
 
     @Override
     protected void handshakeFailure(ChannelHandlerContext ctx, Throwable cause) {
-      if (!(cause instanceof ClosedChannelException)) { // as probes of the bare port do
-        core.handshakeFailures().increment();
-      }
       log.debug(
           "{}: TLS handshake with {} failed",
           core.settings().name(),
