@@ -3,6 +3,7 @@ package dev.buildplane.agent;
 import static java.util.concurrent.TimeUnit.MILLISECONDS;
 import static java.util.concurrent.TimeUnit.SECONDS;
 
+import dev.buildplane.metrics.Metrics;
 import dev.buildplane.pki.CertificateProblem;
 import dev.buildplane.pki.Identity;
 import dev.buildplane.pki.TrustBundle;
@@ -36,6 +37,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -52,10 +54,22 @@ public final class Agent implements AutoCloseable {
   private static final String DEVELOPMENT_VERSION = "dev";
   private static final String INSTANCE = "instance";
 
+  /// How often the agent asks its cluster what it may do; besides, whenever targets or their credentials change.
+  private static final Duration PERMISSIONS_INTERVAL = Duration.ofMinutes(10);
+
+  /// How long the first dial waits to know what it may do, so that it can be said at once.
+  private static final Duration FIRST_PERMISSIONS_WAIT = Duration.ofSeconds(3);
+
+  private static final String BUILD_PLANE = "buildplane";
+
+  /// The key of the metadata under which missing permissions are told, as [Permission#text] joined by `, `.
+  private static final String PERMISSIONS_MISSING = "permissions-missing";
+
   private final AgentSettings settings;
   private final List<TunnelDestination> destinations;
   private final EventLoopGroup loops;
   private final ScheduledExecutorService reloader;
+  private final AgentMetrics metrics;
   private final BackendPool pool = new BackendPool();
   private final FileWatch identityFiles = new FileWatch();
   private final FileWatch targetFiles = new FileWatch();
@@ -63,9 +77,12 @@ public final class Agent implements AutoCloseable {
   private final List<Consumer<AgentStatus>> listeners = new CopyOnWriteArrayList<>();
   private volatile SslContext tls;
   private volatile Targets targets;
+  private volatile List<Permission> missing = List.of();
+  private volatile long certificateExpires;
 
-  private Agent(AgentSettings settings) throws AgentProblem {
+  private Agent(AgentSettings settings, Metrics counted) throws AgentProblem {
     this.settings = settings;
+    this.metrics = new AgentMetrics(counted, settings.tunnel());
     try {
       this.destinations = settings.serverUrls().stream()
           .map(url -> new TunnelDestination(url, settings.planeType(), settings.planeId()))
@@ -75,7 +92,7 @@ public final class Agent implements AutoCloseable {
           Objects.requireNonNullElse(e.getMessage(), "the server URL cannot be used"), e);
     }
     identityFiles.watch(Set.of(settings.clientCert(), settings.clientKey(), settings.serverCa()));
-    this.tls = readTls(settings);
+    this.tls = readTls();
     this.targets = Targets.load(settings);
     targetFiles.watch(targets.files());
     this.loops = TunnelTransport.eventLoops(settings.connections(), "agent-tunnel");
@@ -87,7 +104,13 @@ public final class Agent implements AutoCloseable {
   ///
   /// @throws AgentProblem when a file is missing or unusable
   public static Agent start(AgentSettings settings) throws AgentProblem {
-    var agent = new Agent(settings);
+    return start(settings, new Metrics());
+  }
+
+  /// As above, in a process whose metrics are `counted`.
+  public static Agent start(AgentSettings settings, Metrics counted) throws AgentProblem {
+    var agent = new Agent(settings, counted);
+    agent.metrics.watch(agent::status, () -> agent.certificateExpires, () -> agent.missing.size());
     agent.run();
     return agent;
   }
@@ -98,14 +121,20 @@ public final class Agent implements AutoCloseable {
     var metadata = metadata();
     var replicas = new ReplicaDialer(
         destinations,
-        to -> dialer.dial(to.destination(), to.address(), tls, metadata, streams),
+        to -> dialer.dial(to.destination(), to.address(), tls, said(metadata), streams),
         new ReplicaChoice(),
         random());
     for (int i = 0; i < settings.connections(); i++) {
       int link = i;
-      links.add(new AgentLink(loops.next(), () -> replicas.dial(link), random(), this::tell));
+      links.add(
+          new AgentLink(loops.next(), () -> replicas.dial(link), random(), this::tell, metrics));
     }
-    links.forEach(AgentLink::start);
+    reloader.execute(() -> {
+      review(FIRST_PERMISSIONS_WAIT);
+      links.forEach(AgentLink::start);
+    });
+    long anew = PERMISSIONS_INTERVAL.toMillis();
+    reloader.scheduleWithFixedDelay(this::reviewAgain, anew, anew, MILLISECONDS);
     long seek = settings.seekInterval().toMillis();
     reloader.scheduleWithFixedDelay(() -> seekReplicas(replicas), seek, seek, MILLISECONDS);
     long millis = settings.reloadInterval().toMillis();
@@ -138,6 +167,55 @@ public final class Agent implements AutoCloseable {
     return Map.copyOf(said);
   }
 
+  /// `metadata` and what has been found since.
+  private Map<String, String> said(Map<String, String> metadata) {
+    var lacks = missing;
+    if (lacks.isEmpty()) {
+      return metadata;
+    }
+    var more = new HashMap<>(metadata);
+    more.put(
+        PERMISSIONS_MISSING,
+        lacks.stream().map(Permission::text).collect(Collectors.joining(", ")));
+    return more;
+  }
+
+  /// Asks the cluster what the agent may do there, and moves to a fresh connection, whose handshake says so, when that has
+  /// changed.
+  private void reviewAgain() {
+    if (review(PermissionReview.DEADLINE)) {
+      links.forEach(AgentLink::replace);
+    }
+  }
+
+  /// Whether what is missing has changed. A cluster that cannot be asked changes nothing.
+  private boolean review(Duration limit) {
+    var cluster = targets.find(Kubeconfig.TARGET_NAME);
+    if (!settings.planeType().equals(BUILD_PLANE) || cluster.isEmpty()) {
+      return false;
+    }
+    try {
+      var now = PermissionReview.missing(pool, loops.next(), cluster.get(), Permission.NEEDED)
+          .toCompletableFuture()
+          .get(limit.toMillis(), MILLISECONDS);
+      if (now.equals(missing)) {
+        return false;
+      }
+      missing = now;
+      now.forEach(lack -> LOG.warn(
+          "the agent's user may not {}, needed for {}; grant it in this cluster",
+          lack.text(),
+          lack.why()));
+      return true;
+    } catch (ExecutionException | TimeoutException | RuntimeException e) {
+      LOG.info("{} could not be asked what the agent may do: {}", cluster.get(), e.toString());
+      return false;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
   private static String hostname() {
     var set = System.getenv("HOSTNAME");
     if (set != null && !set.isEmpty()) {
@@ -150,11 +228,12 @@ public final class Agent implements AutoCloseable {
     }
   }
 
-  private static SslContext readTls(AgentSettings settings) throws AgentProblem {
+  private SslContext readTls() throws AgentProblem {
     try {
-      return Tls.pinned(
-          Identity.read(settings.clientCert(), settings.clientKey()),
-          TrustBundle.read(settings.serverCa()));
+      var identity = Identity.read(settings.clientCert(), settings.clientKey());
+      var context = Tls.pinned(identity, TrustBundle.read(settings.serverCa()));
+      certificateExpires = identity.chain().getFirst().getNotAfter().toInstant().getEpochSecond();
+      return context;
     } catch (CertificateProblem e) {
       throw new AgentProblem(
           Objects.requireNonNullElse(e.getMessage(), "a certificate cannot be used"), e);
@@ -169,7 +248,7 @@ public final class Agent implements AutoCloseable {
   private void reloadChanged() {
     try {
       if (identityFiles.changed()) {
-        tls = readTls(settings);
+        tls = readTls();
         LOG.info("identity or gateway CA changed: moving to a fresh connection");
         links.forEach(AgentLink::replace);
       }
@@ -179,9 +258,11 @@ public final class Agent implements AutoCloseable {
         targets = loaded;
         loops.forEach(loop -> loop.execute(() -> pool.forget((EventLoop) loop, loaded)));
         LOG.info("targets reloaded: {}", loaded.byName().values());
+        reviewAgain();
       }
     } catch (AgentProblem | RuntimeException problem) {
       // A file in the middle of being written is seen again at the next change; until then the old state serves.
+      metrics.reloadFailed();
       LOG.warn("keeping the configuration loaded before: {}", problem.getMessage());
     }
   }
@@ -236,7 +317,7 @@ public final class Agent implements AutoCloseable {
   private final class Streams extends ChannelInitializer<Channel> {
     @Override
     protected void initChannel(Channel stream) {
-      stream.pipeline().addLast(new Exchange(() -> targets, pool));
+      stream.pipeline().addLast(new Exchange(() -> targets, pool, metrics));
     }
   }
 }

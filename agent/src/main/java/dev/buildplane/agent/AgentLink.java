@@ -25,6 +25,7 @@ final class AgentLink {
   private final Supplier<CompletionStage<AgentTunnel>> dial;
   private final RandomGenerator random;
   private final Runnable changed;
+  private final AgentMetrics metrics;
   private final Map<Long, AgentTunnel> tunnels = new HashMap<>();
   private final CompletableFuture<Void> stopped = new CompletableFuture<>();
   private Session.State state = new Session.State.Down(0);
@@ -36,7 +37,9 @@ final class AgentLink {
       EventLoop loop,
       Supplier<CompletionStage<AgentTunnel>> dial,
       RandomGenerator random,
-      Runnable changed) {
+      Runnable changed,
+      AgentMetrics metrics) {
+    this.metrics = metrics;
     this.loop = loop;
     this.dial = dial;
     this.random = random;
@@ -107,8 +110,10 @@ final class AgentLink {
 
   private void perform(Session.Effect effect) {
     switch (effect) {
-      case Session.Effect.Dial _ ->
+      case Session.Effect.Dial _ -> {
+        metrics.dialled();
         dial.get().whenComplete((tunnel, failure) -> loop.execute(() -> dialled(tunnel, failure)));
+      }
       case Session.Effect.WaitThenDial(var failures) ->
         loop.schedule(
             () -> handle(new Session.Event.DialDue()),
@@ -136,6 +141,7 @@ final class AgentLink {
 
   private void dialled(@Nullable AgentTunnel tunnel, @Nullable Throwable failure) {
     if (tunnel == null) {
+      metrics.dialFailed(failure);
       report(failure == null ? "the dial failed" : String.valueOf(failure.getMessage()));
       handle(new Session.Event.DialFailed());
       return;
@@ -173,6 +179,7 @@ final class AgentLink {
 
   private void lost(long id, CloseReason reason) {
     tunnels.remove(id);
+    metrics.tunnelClosed(reason.code());
     if (reason.code() != CloseReason.Code.DRAINED) {
       report("connection to the gateway ended: " + reason);
     }

@@ -46,6 +46,7 @@ final class Exchange extends ChannelInboundHandlerAdapter {
 
   private final Supplier<Targets> targets;
   private final BackendPool pool;
+  private final AgentMetrics metrics;
   private final ArrayDeque<HttpObject> early = new ArrayDeque<>();
   private @Nullable Channel stream;
   private @Nullable Channel backend;
@@ -57,15 +58,20 @@ final class Exchange extends ChannelInboundHandlerAdapter {
   private boolean done;
   private boolean raw;
   private boolean keepAlive;
+  private long heldSince;
+  private AgentMetrics.@Nullable OfTarget counts;
+  private int status;
 
-  Exchange(Supplier<Targets> targets, BackendPool pool) {
+  Exchange(Supplier<Targets> targets, BackendPool pool, AgentMetrics metrics) {
     this.targets = targets;
+    this.metrics = metrics;
     this.pool = pool;
   }
 
   @Override
   public void handlerAdded(ChannelHandlerContext ctx) {
     stream = ctx.channel();
+    metrics.streamBegan();
   }
 
   // ---- the stream's side
@@ -87,6 +93,7 @@ final class Exchange extends ChannelInboundHandlerAdapter {
   private void begin(ChannelHandlerContext ctx, HttpRequest request) {
     var name = request.headers().get(HttpHeaderNames.HOST, "");
     var found = targets.get().find(name);
+    counts = found.map(known -> metrics.target(known.name())).orElse(metrics.unknownTarget());
     if (found.isEmpty()) {
       fail(HttpResponseStatus.NOT_FOUND, "NotFound", "unknown target: " + name);
       return;
@@ -117,6 +124,9 @@ final class Exchange extends ChannelInboundHandlerAdapter {
     pool.acquire(from.eventLoop(), to, fresh || upgradeAsked)
         .addListener((io.netty.util.concurrent.Future<Channel> connected) -> {
           if (!connected.isSuccess()) {
+            if (counts != null) {
+              counts.connectFailed();
+            }
             unreachable(connected.cause());
           } else if (done) {
             connected.getNow().close();
@@ -185,6 +195,7 @@ final class Exchange extends ChannelInboundHandlerAdapter {
     var near = stream;
     var far = backend;
     if (near != null && far != null && !done) {
+      heldSince = metrics.held(heldSince, !far.isWritable());
       near.config().setAutoRead(far.isWritable());
       far.config().setAutoRead(near.isWritable());
     }
@@ -207,7 +218,16 @@ final class Exchange extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelInactive(ChannelHandlerContext ctx) {
+    ended();
     abandon();
+  }
+
+  private void ended() {
+    metrics.streamEnded();
+    heldSince = metrics.held(heldSince, false);
+    if (counts != null) {
+      counts.answered(status);
+    }
   }
 
   /// The caller is gone: nobody wants the answer.
@@ -304,6 +324,7 @@ final class Exchange extends ChannelInboundHandlerAdapter {
       ctx.close();
     } else {
       answerBegun = true;
+      this.status = status.code();
       keepAlive = HttpUtil.isKeepAlive(response);
       forward(to, response);
     }
@@ -319,6 +340,7 @@ final class Exchange extends ChannelInboundHandlerAdapter {
       return;
     }
     answerBegun = true;
+    status = HttpResponseStatus.SWITCHING_PROTOCOLS.code();
     raw = true;
     to.writeAndFlush(response);
     ctx.pipeline().remove(HttpClientCodec.class); // bytes it had read ahead come to us as they are
@@ -409,6 +431,7 @@ final class Exchange extends ChannelInboundHandlerAdapter {
       return;
     }
     done = true;
+    this.status = status.code();
     early.forEach(ReferenceCountUtil::release);
     early.clear();
     to.config().setAutoRead(true); // what is left of the request is dropped

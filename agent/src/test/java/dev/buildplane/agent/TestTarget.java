@@ -31,6 +31,12 @@ final class TestTarget implements AutoCloseable {
   record Seen(String method, String uri, java.util.Map<String, String> headers, String body) {}
 
   final BlockingQueue<Seen> seen = new LinkedBlockingQueue<>();
+  /// Reviews of the agent's own permissions; not among `seen` and `connections`.
+  final BlockingQueue<String> reviews = new LinkedBlockingQueue<>();
+
+  /// A review that contains one of these is answered with no.
+  final java.util.Set<String> denied = java.util.concurrent.ConcurrentHashMap.newKeySet();
+
   final AtomicInteger connections = new AtomicInteger();
   final AtomicInteger open = new AtomicInteger();
   private final Channel listener;
@@ -66,15 +72,21 @@ final class TestTarget implements AutoCloseable {
   }
 
   private final class Answers extends ChannelInboundHandlerAdapter {
-    @Override
-    public void channelActive(ChannelHandlerContext ctx) {
-      connections.incrementAndGet();
-      open.incrementAndGet();
+    private boolean counted;
+
+    private void count() {
+      if (!counted) {
+        counted = true;
+        connections.incrementAndGet();
+        open.incrementAndGet();
+      }
     }
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
-      open.decrementAndGet();
+      if (counted) {
+        open.decrementAndGet();
+      }
     }
 
     @Override
@@ -84,6 +96,15 @@ final class TestTarget implements AutoCloseable {
         return;
       }
       var request = (FullHttpRequest) msg;
+      if (request.uri().endsWith("/selfsubjectaccessreviews")) {
+        var asked = request.content().toString(UTF_8);
+        request.release();
+        reviews.add(asked);
+        boolean allowed = denied.stream().noneMatch(asked::contains);
+        answer(ctx, 201, "{\"status\":{\"allowed\":" + allowed + "}}");
+        return;
+      }
+      count();
       var headers = new java.util.HashMap<String, String>();
       request
           .headers()

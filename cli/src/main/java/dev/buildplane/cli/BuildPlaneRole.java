@@ -1,6 +1,7 @@
 package dev.buildplane.cli;
 
 import dev.buildplane.agent.Agent;
+import dev.buildplane.agent.AgentHealth;
 import dev.buildplane.agent.AgentProblem;
 import dev.buildplane.agent.AgentSettings;
 import dev.buildplane.apiserver.ApiServer;
@@ -8,6 +9,7 @@ import dev.buildplane.apiserver.ApiServerSettings;
 import dev.buildplane.apiserver.LogLine;
 import dev.buildplane.apiserver.LogReader;
 import dev.buildplane.apiserver.PodLogs;
+import dev.buildplane.metrics.Metrics;
 import dev.buildplane.runner.CustomResources;
 import dev.buildplane.runner.Runner;
 import dev.buildplane.runner.RunnerSettings;
@@ -58,7 +60,8 @@ final class BuildPlaneRole {
           kubeconfig,
           KubeconfigFile.render(List.of(new KubeconfigFile.Context(
               "build-plane", url, pki.trust("build-plane-ca"), pki.identity("plane-agent")))));
-      parts.add(agent(
+      var metrics = new Metrics();
+      var agent = parts.add(agent(
           serverUrls,
           AgentSettings.DEFAULT_CONNECTIONS,
           "buildplane",
@@ -67,8 +70,12 @@ final class BuildPlaneRole {
           pki.keyFile("agent"),
           pki.certificateFile("control-plane-ca"),
           kubeconfig,
-          null));
-      new RoleReady(ProcessId.current(), Map.of("--build-plane-api-port", api.port()))
+          null,
+          metrics));
+      var health = parts.add(AgentHealth.start(ControlPlaneRole.loopback(0), agent, metrics));
+      new RoleReady(
+              ProcessId.current(),
+              Map.of("--build-plane-api-port", api.port(), "--health-port", health.port()))
           .write(data, Member.BUILD_PLANE);
       return parts;
     } catch (Exception | Error failed) {
@@ -86,7 +93,8 @@ final class BuildPlaneRole {
       Path clientKey,
       Path serverCa,
       @Nullable Path kubeconfig,
-      @Nullable Path targets)
+      @Nullable Path targets,
+      Metrics metrics)
       throws AgentProblem {
     var urls = serverUrls.stream().map(URI::create).toList();
     var settings = AgentSettings.of(
@@ -99,7 +107,7 @@ final class BuildPlaneRole {
             Optional.ofNullable(kubeconfig))
         .withServerUrls(urls)
         .withConnections(connections);
-    return Agent.start(targets == null ? settings : settings.withTargets(targets));
+    return Agent.start(targets == null ? settings : settings.withTargets(targets), metrics);
   }
 
   /// Steps find the tools of this machine, the JDK of the product first, and the installation's own git repositories; of its

@@ -3,6 +3,7 @@ package dev.buildplane.cli;
 import dev.buildplane.apiserver.ApiServer;
 import dev.buildplane.apiserver.ApiServerSettings;
 import dev.buildplane.apiserver.PodLogs;
+import dev.buildplane.gateway.AuditFile;
 import dev.buildplane.gateway.CallerAuthorizer;
 import dev.buildplane.gateway.MeshSettings;
 import dev.buildplane.metrics.Metrics;
@@ -26,8 +27,10 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// The control plane of a standalone installation in one process: API server, gateway, operator. The three talk to each
 /// other as they would on Kubernetes, over HTTP and mutual TLS.
@@ -43,14 +46,24 @@ final class ControlPlaneRole {
   private ControlPlaneRole() {}
 
   static AutoCloseable start(
-      DataDirectory data, int apiPort, int agentPort, int gatewayPort, int healthPort)
+      DataDirectory data,
+      int apiPort,
+      int agentPort,
+      int gatewayPort,
+      int healthPort,
+      @Nullable Path auditLog)
       throws Exception {
-    return start(data, apiPort, new GatewayPorts(agentPort, gatewayPort, healthPort), List.of());
+    return start(
+        data, apiPort, new GatewayPorts(agentPort, gatewayPort, healthPort), List.of(), auditLog);
   }
 
   /// @param peers callers' addresses of the further gateways, if there are any
   static AutoCloseable start(
-      DataDirectory data, int apiPort, GatewayPorts gatewayPorts, List<URI> peers)
+      DataDirectory data,
+      int apiPort,
+      GatewayPorts gatewayPorts,
+      List<URI> peers,
+      @Nullable Path auditLog)
       throws Exception {
     var pki = new StandalonePki(data.pki());
     pki.ensure();
@@ -70,6 +83,8 @@ final class ControlPlaneRole {
       bootstrap(operatorClient, data, pki);
       var gatewayClient = parts.add(
           Clients.connect(apiUrl, pki.trust("control-plane-ca"), pki.identity("gateway")));
+      var audit =
+          parts.add(new AuditFile(auditLog == null ? data.logs().resolve("audit.log") : auditLog));
       var gateway = parts.add(GatewayRole.start(
           new GatewayRole.Addresses(
               loopback(gatewayPorts.agent()),
@@ -78,7 +93,8 @@ final class ControlPlaneRole {
           GatewayRole.Peers.of(peers),
           GatewayRole.Certificates.standalone(pki),
           gatewayClient,
-          metrics));
+          metrics,
+          settings -> settings.withAudit(audit)));
       var gateways = new ArrayList<>(peers);
       gateways.addFirst(URI.create("https://127.0.0.1:" + gateway.callerPort()));
       parts.add(BuildplaneOperator.start(

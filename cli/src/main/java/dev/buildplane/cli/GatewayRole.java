@@ -65,13 +65,25 @@ final class GatewayRole {
       KubernetesClient hubClient,
       Metrics shared)
       throws java.io.IOException {
+    return start(addresses, peers, certificates, hubClient, shared, settings -> settings);
+  }
+
+  /// As above, with more to say about the gateway.
+  static Gateway start(
+      Addresses addresses,
+      Peers peers,
+      Certificates certificates,
+      KubernetesClient hubClient,
+      Metrics shared,
+      java.util.function.UnaryOperator<GatewaySettings> more)
+      throws java.io.IOException {
     return Gateway.start(
-        GatewaySettings.of(
+        more.apply(GatewaySettings.of(
             addresses.agents(),
             addresses.callers(),
             addresses.health(),
             TlsIdentity.of(certificates.server()),
-            certificates::callerTrust),
+            certificates::callerTrust)),
         peers.settings(certificates.peer(), certificates.peerTrust()),
         hubClient,
         shared);

@@ -2,7 +2,11 @@ package dev.buildplane.cli;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
+import dev.buildplane.agent.AgentHealth;
 import dev.buildplane.agent.AgentSettings;
+import dev.buildplane.metrics.Metrics;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.List;
@@ -123,13 +127,25 @@ final class ServeCommand {
             "Callers' address of another gateway of this control plane, https://HOST:PORT; repeatable (default: none)")
     List<URI> peers = List.of();
 
+    @Option(
+        names = "--audit-log",
+        paramLabel = "FILE",
+        description =
+            "Where the gateway writes its audit log, a JSON object a line (default: 'logs/audit.log' in the data directory)")
+    @Nullable
+    Path auditLog;
+
     @Override
     AutoCloseable start() throws Exception {
       var data = dataDirectory.resolve();
       data.create();
       ports.requireFree();
       return ControlPlaneRole.start(
-          data, ports.api, new GatewayPorts(ports.agent, ports.gateway, ports.health), peers);
+          data,
+          ports.api,
+          new GatewayPorts(ports.agent, ports.gateway, ports.health),
+          peers,
+          auditLog);
     }
   }
 
@@ -231,18 +247,45 @@ final class ServeCommand {
     @Nullable
     Path targets;
 
+    @Option(
+        names = "--health-port",
+        paramLabel = "PORT",
+        defaultValue = "8081",
+        description =
+            "Port of health checks and metrics (default: ${DEFAULT-VALUE}; 0: any free one)")
+    int healthPort;
+
+    @Option(
+        names = "--health-address",
+        paramLabel = "ADDRESS",
+        defaultValue = "127.0.0.1",
+        description =
+            "Address of that port; 0.0.0.0 in a pod, so that the kubelet reaches it (default: ${DEFAULT-VALUE})")
+    InetAddress healthAddress = InetAddress.getLoopbackAddress();
+
     @Override
     AutoCloseable start() throws Exception {
-      return BuildPlaneRole.agent(
-          serverUrls,
-          connections,
-          planeType,
-          planeId,
-          clientCertificate,
-          clientKey,
-          serverCa,
-          kubeconfig,
-          targets);
+      var parts = new Parts();
+      try {
+        var metrics = new Metrics();
+        var agent = parts.add(BuildPlaneRole.agent(
+            serverUrls,
+            connections,
+            planeType,
+            planeId,
+            clientCertificate,
+            clientKey,
+            serverCa,
+            kubeconfig,
+            targets,
+            metrics));
+        parts.add(
+            AgentHealth.start(new InetSocketAddress(healthAddress, healthPort), agent, metrics));
+        return parts;
+      } catch (Exception | Error failed) {
+        parts.close();
+        throw failed;
+      }
     }
   }
 }

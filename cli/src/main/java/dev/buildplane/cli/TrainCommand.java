@@ -40,7 +40,7 @@ final class TrainCommand implements Callable<Integer> {
     var folder = Files.createTempDirectory("buildplane-train");
     var data = new DataDirectory(folder);
     data.create();
-    try (var _ = ControlPlaneRole.start(data, 0, 0, 0, 0)) {
+    try (var _ = ControlPlaneRole.start(data, 0, 0, 0, 0, null)) {
       var control = RoleReady.read(data, Member.CONTROL_PLANE).orElseThrow();
       var agentPort = control.port("--agent-port");
       try (var _ = BuildPlaneRole.start(

@@ -213,8 +213,8 @@ class ReferencePagesTest {
     var page = new StringBuilder("""
         # Metrics
 
-        Rendered from the code. Prometheus text at `/metrics` of the health port (8080), in the clear and without authentication:
-        keep that port inside the cluster. Timers are histograms with `_bucket`, `_sum` and `_count`.
+        Rendered from the code. Prometheus text at `/metrics` of the health port (gateway and operator 8080, agent 8081), in the clear and without
+        authentication: keep that port inside the cluster. Timers are histograms with `_bucket`, `_sum` and `_count`.
 
         | name | type | labels | meaning | when to act |
         |---|---|---|---|---|

@@ -329,6 +329,7 @@ class StandaloneIT {
         "serve",
         "agent",
         "--server-url=" + installation.state().agentUrl(),
+        "--health-port=0",
         "--plane-id=" + planeId,
         "--client-cert=" + certificate,
         "--client-key=" + key,

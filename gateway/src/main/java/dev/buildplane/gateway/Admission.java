@@ -1,5 +1,6 @@
 package dev.buildplane.gateway;
 
+import dev.buildplane.gateway.GatewayMetrics.Rejection;
 import dev.buildplane.http.AsyncExchange;
 import dev.buildplane.http.AsyncHandler;
 import dev.buildplane.http.HttpProblem;
@@ -57,11 +58,15 @@ final class Admission implements AsyncHandler {
       try {
         var plane = admit(head);
         exchange.eventLoop().execute(() -> upgrade(exchange, plane));
-      } catch (HttpProblem problem) {
-        metrics.agentRejected(problem.status());
-        log.info("agent from {} refused: {}", head.remoteAddress(), problem.getMessage());
-        exchange.eventLoop().execute(() -> exchange.fail(problem));
+      } catch (Refused refused) {
+        metrics.agentRejected(refused.why);
+        log.info("agent from {} refused: {}", head.remoteAddress(), refused.getMessage());
+        exchange
+            .eventLoop()
+            .execute(
+                () -> exchange.fail(new HttpProblem(refused.why.status(), refused.getMessage())));
       } catch (RuntimeException e) {
+        metrics.agentRejected(Rejection.FAILURE);
         log.error("admission of an agent from {} failed", head.remoteAddress(), e);
         exchange
             .eventLoop()
@@ -71,32 +76,50 @@ final class Admission implements AsyncHandler {
     });
   }
 
+  /// Turns an agent away.
+  private static final class Refused extends Exception {
+    private final Rejection why;
+    private final String text;
+
+    Refused(Rejection why, String text) {
+      super(text, null, false, false);
+      this.why = why;
+      this.text = text;
+    }
+
+    @Override
+    public String getMessage() {
+      return text;
+    }
+  }
+
   /// The plane the agent may serve.
-  private PlaneKey admit(RequestHead head) {
+  private PlaneKey admit(RequestHead head) throws Refused {
     var typeName = query(head, "planeType");
     var planeID = query(head, "planeID");
     if (typeName.isEmpty()) {
-      throw new HttpProblem(400, "missing planeType parameter");
+      throw new Refused(Rejection.BAD_REQUEST, "missing planeType parameter");
     }
     if (planeID.isEmpty()) {
-      throw new HttpProblem(400, "missing planeID parameter");
+      throw new Refused(Rejection.BAD_REQUEST, "missing planeID parameter");
     }
     var type = PlaneType.ofWire(typeName)
-        .orElseThrow(() -> new HttpProblem(
-            400, "invalid planeType: must be 'dataplane', 'buildplane', or 'observabilityplane'"));
+        .orElseThrow(() -> new Refused(
+            Rejection.BAD_REQUEST,
+            "invalid planeType: must be 'dataplane', 'buildplane', or 'observabilityplane'"));
     if (head.peerCertificates().isEmpty()) {
-      throw new HttpProblem(401, "no client certificate presented");
+      throw new Refused(Rejection.NO_CERTIFICATE, "no client certificate presented");
     }
     if (!trust.synced()) {
-      throw new HttpProblem(
-          401,
+      throw new Refused(
+          Rejection.NOT_SYNCED,
           "client certificate verification failed: failed to get client CA configurations: "
               + "the gateway has not read the plane resources from its API server yet");
     }
     var plane = new PlaneKey(type, planeID);
     if (trust.of(plane).isEmpty()) {
-      throw new HttpProblem(
-          401,
+      throw new Refused(
+          Rejection.UNKNOWN_PLANE,
           "client certificate verification failed: no " + typeName + " CRs found with planeID '"
               + planeID + "'");
     }
@@ -105,7 +128,7 @@ final class Admission implements AsyncHandler {
           "client certificate verification failed: certificate not valid for any CR with planeID '"
               + planeID + "'";
       feed.rejected(plane, text, head.peerCertificates().getFirst());
-      throw new HttpProblem(401, text);
+      throw new Refused(Rejection.UNTRUSTED, text);
     }
     return plane;
   }
@@ -127,7 +150,7 @@ final class Admission implements AsyncHandler {
           .with(Forwarding.REPLICA, feed.replica().toString());
       exchange.takeOver(answer, channel -> connect(channel, request, plane, streams));
     } catch (HttpProblem problem) {
-      metrics.agentRejected(problem.status());
+      metrics.agentRejected(Rejection.PROTOCOL);
       exchange.fail(problem);
     }
   }

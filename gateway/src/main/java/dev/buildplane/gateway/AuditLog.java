@@ -93,6 +93,11 @@ final class AuditLog implements AutoCloseable {
     }
   }
 
+  /// Records that wait to be written.
+  int waiting() {
+    return waiting.size();
+  }
+
   private void write() {
     var batch = new ArrayList<Call>();
     boolean last;

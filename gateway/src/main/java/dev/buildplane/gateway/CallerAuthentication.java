@@ -1,5 +1,6 @@
 package dev.buildplane.gateway;
 
+import dev.buildplane.gateway.GatewayMetrics.Unauthenticated;
 import dev.buildplane.http.HttpProblem;
 import dev.buildplane.http.Policy;
 import dev.buildplane.http.Principal;
@@ -44,6 +45,7 @@ final class CallerAuthentication {
   private final Supplier<TrustBundle> trust;
   private final Duration lifetime;
   private final InstantSource clock;
+  private final GatewayMetrics metrics;
   private final Map<Object, Kept> kept = new ConcurrentHashMap<>();
   private final Semaphore reviews = new Semaphore(MAX_REVIEWS);
 
@@ -51,7 +53,9 @@ final class CallerAuthentication {
       KubernetesClient hubClient,
       Supplier<TrustBundle> trust,
       Duration lifetime,
-      InstantSource clock) {
+      InstantSource clock,
+      GatewayMetrics metrics) {
+    this.metrics = metrics;
     this.hubClient = hubClient;
     this.trust = trust;
     this.lifetime = lifetime;
@@ -79,6 +83,10 @@ final class CallerAuthentication {
       return CompletableFuture.completedFuture(
           keep(evidence, Policy.authenticate(head.peerCertificates(), trust.get(), clock)));
     } catch (HttpProblem problem) {
+      metrics.notAuthenticated(
+          head.peerCertificates().isEmpty()
+              ? Unauthenticated.NO_CREDENTIALS
+              : Unauthenticated.CERTIFICATE);
       return CompletableFuture.failedFuture(problem);
     }
   }
@@ -103,11 +111,13 @@ final class CallerAuthentication {
       if (status == null
           || !Boolean.TRUE.equals(status.getAuthenticated())
           || status.getUser() == null) {
+        metrics.notAuthenticated(Unauthenticated.TOKEN);
         throw new HttpProblem(
             401, "bearer token: the hub's API server does not know it; get a new one");
       }
       return new Principal(status.getUser().getUsername(), status.getUser().getGroups());
     } catch (KubernetesClientException e) {
+      metrics.notAuthenticated(Unauthenticated.UNAVAILABLE);
       throw new HttpProblem(
           503, "the hub's API server could not be asked about the bearer token; try again");
     } finally {

@@ -125,7 +125,7 @@ public final class Gateway implements AutoCloseable {
         hubClient, planes -> reevaluation.thenAccept(known -> known.reevaluate(planes)));
     var sessions = new AgentSessions(trust, feed, settings.clock());
     reevaluation.complete(sessions);
-    var metrics = new GatewayMetrics();
+    var metrics = new GatewayMetrics(shared, settings.tunnels());
     var mesh = new Mesh(peers, replica.toString());
     var audit = new AuditLog(settings.audit(), settings.clock(), replica);
     // Agents and callers share loops: a call whose tunnel is on its caller's loop never changes threads.
@@ -155,10 +155,9 @@ public final class Gateway implements AutoCloseable {
             loops),
         HttpServer.start(
             HttpServerSettings.plain("gateway-health", settings.health()),
-            healthRoutes(
-                trust,
-                () -> metrics.render(sessions.all(), mesh.remote().replicas().size())
-                    + shared.render())));
+            healthRoutes(trust, shared::render)));
+    metrics.watch(sessions::all, () -> mesh.remote().replicas().size(), settings.clock(), audit);
+    metrics.watch(listeners.get(0), listeners.get(1));
     trust.start();
     mesh.start();
     return new Gateway(
@@ -187,14 +186,18 @@ public final class Gateway implements AutoCloseable {
       GatewayMetrics metrics,
       AuditLog audit) {
     var caller = new CallerAuthentication(
-            hubClient, settings.callerTrust(), settings.decisionLifetime(), settings.clock())
+            hubClient,
+            settings.callerTrust(),
+            settings.decisionLifetime(),
+            settings.clock(),
+            metrics)
         .policy();
     var proxy = new ProxyHandler(
         trust, sessions, remote, authorizer, audit, metrics, settings.answerDeadline());
     var router = Router.builder();
     router.route(Route.async(Set.of(), ProxyTarget.PREFIX + "**", caller, proxy)
         .withMaxBodyBytes(Route.UNLIMITED));
-    new PlaneApi(sessions, feed, authorizer, remote, pingInterval).addTo(router, caller);
+    new PlaneApi(sessions, feed, authorizer, remote, pingInterval, metrics).addTo(router, caller);
     return router.build();
   }
 

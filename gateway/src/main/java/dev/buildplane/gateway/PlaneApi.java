@@ -55,6 +55,7 @@ final class PlaneApi {
   private final AgentSessions sessions;
   private final PlaneFeed feed;
   private final CallerAuthorizer authorizer;
+  private final GatewayMetrics metrics;
   private final RemoteConnections remote;
   private final Duration pingInterval;
 
@@ -65,7 +66,9 @@ final class PlaneApi {
       PlaneFeed feed,
       CallerAuthorizer authorizer,
       RemoteConnections remote,
-      Duration pingInterval) {
+      Duration pingInterval,
+      GatewayMetrics metrics) {
+    this.metrics = metrics;
     this.remote = remote;
     this.pingInterval = pingInterval;
     this.sessions = sessions;
@@ -95,6 +98,7 @@ final class PlaneApi {
             .toCompletableFuture()
             .get();
         if (!decision.allowed()) {
+          metrics.denied(GatewayMetrics.Denied.CONNECTIONS);
           throw new HttpProblem(
               403,
               "user '" + exchange.principal().user() + "' may not " + access.verb() + " "

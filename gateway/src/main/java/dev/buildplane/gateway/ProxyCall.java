@@ -1,5 +1,6 @@
 package dev.buildplane.gateway;
 
+import dev.buildplane.gateway.GatewayMetrics.End;
 import dev.buildplane.http.AsyncExchange;
 import dev.buildplane.http.Headers;
 import dev.buildplane.http.HttpProblem;
@@ -39,6 +40,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private final ProxyTarget target;
   private final AuditLog.Call record;
   private final Duration answerDeadline;
+  private final GatewayMetrics metrics;
   private Optional<Runnable> again = Optional.empty();
   private @Nullable Channel stream;
   private @Nullable Future<?> deadline;
@@ -49,13 +51,16 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private boolean answerBegun;
   private boolean answerEnded;
   private boolean over;
+  private long heldSince;
 
   ProxyCall(
       AsyncExchange exchange,
       Carrier carrier,
       ProxyTarget target,
       AuditLog.Call record,
-      Duration answerDeadline) {
+      Duration answerDeadline,
+      GatewayMetrics metrics) {
+    this.metrics = metrics;
     this.exchange = exchange;
     this.carrier = carrier;
     this.target = target;
@@ -68,6 +73,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   /// @param again makes another attempt elsewhere; run at most once, and only when this one certainly did nothing with the request
   void begin(Optional<Runnable> again) {
     this.again = again;
+    metrics.streamOpened();
     carrier.began(this, target.plane());
     if (!carrier.allows(target.plane())) {
       revoked(); // it was taken away since the connection was chosen
@@ -113,7 +119,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     if (over || exchange.closed()) {
       callerDone();
     } else if (again.isPresent()) {
-      callerDone();
+      finish(end(cause));
       again.get().run();
     } else {
       failed(
@@ -122,7 +128,8 @@ final class ProxyCall implements AsyncExchange.BodyReader {
               : new HttpProblem(
                   503,
                   "the replica that holds an agent of " + target.key()
-                      + " could not be reached; nothing was done, try again"));
+                      + " could not be reached; nothing was done, try again"),
+          end(cause));
     }
   }
 
@@ -153,7 +160,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
 
   @Override
   public void onFailure(HttpProblem problem) {
-    failed(problem);
+    failed(problem, End.CANCELLED);
   }
 
   private void streamWritable() {
@@ -210,11 +217,14 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   /// Another replica had no agent for it after all.
   private void elsewhere() {
     if (again.isPresent()) {
-      callerDone();
+      finish(End.REFUSED);
       again.get().run();
     } else {
-      failed(new HttpProblem(
-          503, "no replica reached an agent of " + target.key() + "; nothing was done, try again"));
+      failed(
+          new HttpProblem(
+              503,
+              "no replica reached an agent of " + target.key() + "; nothing was done, try again"),
+          End.REFUSED);
     }
   }
 
@@ -224,7 +234,9 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       raw = true;
       exchange.demand();
     } catch (IllegalStateException e) {
-      failed(new HttpProblem(502, "the plane switched protocols where that was not asked for"));
+      failed(
+          new HttpProblem(502, "the plane switched protocols where that was not asked for"),
+          End.PROTOCOL);
     }
   }
 
@@ -250,9 +262,13 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   }
 
   private void readIfOwed() {
-    if (readOwed && exchange.isWritable() && stream != null) {
-      readOwed = false;
-      stream.read();
+    if (readOwed && stream != null) {
+      boolean held = !exchange.isWritable();
+      heldSince = metrics.held(heldSince, held);
+      if (!held) {
+        readOwed = false;
+        stream.read();
+      }
     }
   }
 
@@ -265,17 +281,21 @@ final class ProxyCall implements AsyncExchange.BodyReader {
 
   /// The resource this call was made for trusts the agent no longer. From any thread.
   void revoked() {
-    onLoop(() -> failed(new HttpProblem(
-        403,
-        "Forbidden: Agent not authorized for CR " + target.plane().key()
-            + "; the authorization was revoked")));
+    onLoop(() -> failed(
+        new HttpProblem(
+            403,
+            "Forbidden: Agent not authorized for CR " + target.plane().key()
+                + "; the authorization was revoked"),
+        End.REVOKED));
   }
 
   private void tooLate() {
-    failed(new HttpProblem(
-        504,
-        "no answer from " + target.key() + " within " + answerDeadline.toSeconds()
-            + " s; the request was cancelled"));
+    failed(
+        new HttpProblem(
+            504,
+            "no answer from " + target.key() + " within " + answerDeadline.toSeconds()
+                + " s; the request was cancelled"),
+        End.DEADLINE);
   }
 
   private void streamFailed(Throwable cause) {
@@ -283,10 +303,10 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       return;
     }
     if (mayRepeat(cause) && again.isPresent()) {
-      callerDone();
+      finish(end(cause));
       again.get().run();
     } else {
-      failed(problem(cause));
+      failed(problem(cause), end(cause));
     }
   }
 
@@ -318,28 +338,36 @@ final class ProxyCall implements AsyncExchange.BodyReader {
 
   private void streamGone() {
     if (!answerEnded) {
-      failed(new HttpProblem(
-          502, "connection to " + target.key() + " was lost before the answer was complete"));
+      failed(
+          new HttpProblem(
+              502, "connection to " + target.key() + " was lost before the answer was complete"),
+          End.CONNECTION_LOST);
     }
   }
 
-  private void failed(HttpProblem problem) {
+  private static End end(Throwable cause) {
+    return cause instanceof TunnelException failure ? End.of(failure.code()) : End.CONNECTION_LOST;
+  }
+
+  private void failed(HttpProblem problem, End why) {
     if (over) {
       return;
     }
     record.refused(problem.status(), problem.getMessage());
-    finish();
+    finish(why);
     exchange.fail(problem);
   }
 
   private void callerDone() {
     if (!over) {
-      finish();
+      finish(answerEnded ? End.COMPLETED : End.CANCELLED);
     }
   }
 
-  private void finish() {
+  private void finish(End why) {
     over = true;
+    metrics.streamEnded(why);
+    heldSince = metrics.held(heldSince, false);
     cancelDeadline();
     carrier.ended(this);
     if (stream != null) {

@@ -1,5 +1,6 @@
 package dev.buildplane.gateway;
 
+import dev.buildplane.gateway.GatewayMetrics.Verb;
 import dev.buildplane.http.AsyncExchange;
 import dev.buildplane.http.AsyncHandler;
 import dev.buildplane.http.Headers;
@@ -68,17 +69,22 @@ final class ProxyHandler implements AsyncHandler {
 
   @Override
   public void handle(AsyncExchange exchange) {
+    var head = exchange.head();
     AuditLog.Call record;
     try {
-      record = audit.begin(exchange.head(), exchange.principal());
+      record = audit.begin(head, exchange.principal());
     } catch (HttpProblem problem) {
       exchange.fail(problem);
       return;
     }
+    long begun = System.nanoTime();
     exchange.onClose(() -> {
       exchange.cutBecause().ifPresent(why -> record.refused(record.status(), why));
       audit.end(record);
-      metrics.proxied(record.status());
+      metrics.proxied(
+          Verb.of(head.method(), head.rawQuery(), head.upgradeRequested()),
+          record.status(),
+          System.nanoTime() - begun);
     });
     try {
       var target = ProxyTarget.parse(exchange.head());
@@ -130,6 +136,7 @@ final class ProxyHandler implements AsyncHandler {
       return;
     }
     if (!decision.allowed()) {
+      metrics.denied(GatewayMetrics.Denied.PROXY);
       refuse(
           exchange,
           tries.record(),
@@ -204,7 +211,8 @@ final class ProxyHandler implements AsyncHandler {
   }
 
   private void begin(Tries tries, Carrier carrier) {
-    new ProxyCall(tries.exchange(), carrier, tries.target(), tries.record(), answerDeadline)
+    new ProxyCall(
+            tries.exchange(), carrier, tries.target(), tries.record(), answerDeadline, metrics)
         .begin(tries.count() < MAX_TRIES ? Optional.of(() -> attempt(tries)) : Optional.empty());
   }
 

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -58,7 +59,8 @@ public final class HttpServer implements AutoCloseable {
         router,
         Executors.newThreadPerTaskExecutor(
             Thread.ofVirtual().name(settings.name() + "-request-", 0).factory()),
-        new Semaphore(settings.limits().requestsInFlight()));
+        new Semaphore(settings.limits().requestsInFlight()),
+        new LongAdder());
     var connections = new OpenConnections(settings.limits());
     var bound = new ServerBootstrap()
         .group(loops.group())
@@ -98,6 +100,11 @@ public final class HttpServer implements AutoCloseable {
   /// The address it listens on.
   public InetSocketAddress address() {
     return (InetSocketAddress) listener.localAddress();
+  }
+
+  /// TLS handshakes that failed since the start; peers that left without one are not among them.
+  public long tlsHandshakeFailures() {
+    return core.handshakeFailures().sum();
   }
 
   public Router router() {

@@ -11,6 +11,8 @@ import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2StreamFrameToHttpObjectCodec;
 import io.netty.handler.ssl.ApplicationProtocolNames;
 import io.netty.handler.ssl.ApplicationProtocolNegotiationHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import java.nio.channels.ClosedChannelException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -95,6 +97,16 @@ final class Pipelines {
       } else {
         http1(ctx.channel(), core);
       }
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) throws Exception {
+      if (event instanceof SslHandshakeCompletionEvent done
+          && !done.isSuccess()
+          && !(done.cause() instanceof ClosedChannelException)) { // as probes of the bare port end
+        core.handshakeFailures().increment();
+      }
+      super.userEventTriggered(ctx, event);
     }
 
     @Override

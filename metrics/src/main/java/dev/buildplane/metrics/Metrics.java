@@ -1,6 +1,7 @@
 package dev.buildplane.metrics;
 
 import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Tag;
 import io.micrometer.core.instrument.Tags;
@@ -10,7 +11,11 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.DoubleSupplier;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
@@ -38,35 +43,89 @@ public final class Metrics {
     }
   }
 
+  /// A counter whose labels are settled: adding to it takes no lock and makes no garbage.
+  public static final class Count {
+    private final Counter counter;
+
+    private Count(Counter counter) {
+      this.counter = counter;
+    }
+
+    public void one() {
+      counter.increment();
+    }
+  }
+
+  /// A timer whose labels are settled; as cheap as [Count].
+  public static final class Timing {
+    private final Timer timer;
+
+    private Timing(Timer timer) {
+      this.timer = timer;
+    }
+
+    public void nanos(long took) {
+      timer.record(took, TimeUnit.NANOSECONDS);
+    }
+  }
+
   private record Gauge(MultiGauge rows, Supplier<List<Row>> source) {}
 
   private final PrometheusMeterRegistry registry =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final Map<Metric, Gauge> gauges = new ConcurrentHashMap<>();
 
+  /// The registry itself holds what it asks weakly.
+  private final Queue<DoubleSupplier> asked = new ConcurrentLinkedQueue<>();
+
   /// Counts one.
   ///
   /// @throws IllegalArgumentException when the metric is no counter, or the labels are not as many as it has
   public void count(Metric metric, String... labels) {
+    counter(metric, labels).one();
+  }
+
+  /// A counter to keep, which is exposed from now on; for paths on which looking it up each time would cost too much.
+  ///
+  /// @throws IllegalArgumentException as [#count]
+  public Count counter(Metric metric, String... labels) {
     require(metric, Metric.Type.COUNTER);
-    Counter.builder(metric.id())
+    return new Count(Counter.builder(metric.id())
         .description(metric.help())
         .tags(tags(metric, List.of(labels)))
-        .register(registry)
-        .increment();
+        .register(registry));
+  }
+
+  /// A counter that is kept elsewhere and asked whenever metrics are rendered; the first for a metric and its labels stays.
+  ///
+  /// @param sum only grows; must return quickly
+  /// @throws IllegalArgumentException as [#count]
+  public void counter(Metric metric, DoubleSupplier sum, String... labels) {
+    require(metric, Metric.Type.COUNTER);
+    asked.add(sum);
+    FunctionCounter.builder(metric.id(), sum, DoubleSupplier::getAsDouble)
+        .description(metric.help())
+        .tags(tags(metric, List.of(labels)))
+        .register(registry);
   }
 
   /// Notes a duration.
   ///
   /// @throws IllegalArgumentException when the metric is no timer, or the labels are not as many as it has
   public void time(Metric metric, Duration took, String... labels) {
+    timer(metric, labels).nanos(took.toNanos());
+  }
+
+  /// A timer to keep, which is exposed from now on.
+  ///
+  /// @throws IllegalArgumentException as [#time]
+  public Timing timer(Metric metric, String... labels) {
     require(metric, Metric.Type.TIMER);
-    Timer.builder(metric.id())
+    return new Timing(Timer.builder(metric.id())
         .description(metric.help())
         .serviceLevelObjectives(buckets())
         .tags(tags(metric, List.of(labels)))
-        .register(registry)
-        .record(took);
+        .register(registry));
   }
 
   /// Makes a gauge of what `source` says whenever metrics are rendered; a later call for the same metric replaces it.
@@ -77,6 +136,11 @@ public final class Metrics {
     require(metric, Metric.Type.GAUGE);
     gauges.compute(
         metric, (_, before) -> new Gauge(before == null ? rows(metric) : before.rows(), source));
+  }
+
+  /// A gauge without labels.
+  public void gauge(Metric metric, DoubleSupplier value) {
+    gauge(metric, () -> List.of(Row.of(value.getAsDouble())));
   }
 
   private MultiGauge rows(Metric metric) {

@@ -18,6 +18,10 @@ public final class PlaneConditions {
   /// `Ready` does not depend on it.
   public static final String CERTIFICATES_CURRENT = "CertificatesCurrent";
 
+  /// False while a connected agent says that it may not do in its cluster what builds need; absent until one has
+  /// said so. A warning: `Ready` does not depend on it.
+  public static final String AGENT_PERMISSIONS = "AgentPermissions";
+
   /// Every type the operator writes, in the order in which a status lists them. Conditions of other types in a status belong
   /// to whoever wrote them.
   public static final List<String> TYPES = List.of(
@@ -27,6 +31,7 @@ public final class PlaneConditions {
       AGENT_CONNECTED,
       SECRET_STORE_READY,
       CERTIFICATES_CURRENT,
+      AGENT_PERMISSIONS,
       DELETION_BLOCKED,
       READY);
 
@@ -56,6 +61,9 @@ public final class PlaneConditions {
     public static final String EXTERNAL_SECRETS_NOT_INSTALLED = "ExternalSecretsNotInstalled";
     public static final String PLANE_DISCONNECTED = "PlaneDisconnected";
     public static final String PROBING = "Probing";
+
+    public static final String SUFFICIENT = "Sufficient";
+    public static final String PERMISSIONS_MISSING = "PermissionsMissing";
 
     public static final String UNFINISHED_RUNS = "UnfinishedRuns";
     public static final String DELETING = "Deleting";

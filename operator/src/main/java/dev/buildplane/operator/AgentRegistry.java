@@ -65,6 +65,7 @@ final class AgentRegistry {
     final Map<String, Instant> since = new HashMap<>();
     Instant lastSeen;
     Optional<Instant> certificateExpires = Optional.empty();
+    List<String> permissionsMissing = List.of();
 
     Connection(String id, Source source, Plane plane, String agent, Instant lastSeen) {
       this.id = id;
@@ -169,7 +170,12 @@ final class AgentRegistry {
       var since = requireNonNull(connection.since.get(key.key()));
       authorised.merge(
           connection.agent,
-          new Agent(connection.id, since, connection.lastSeen, connection.certificateExpires),
+          new Agent(
+              connection.id,
+              since,
+              connection.lastSeen,
+              connection.certificateExpires,
+              connection.permissionsMissing),
           AgentRegistry::together);
       heard |= connection.source.speaks();
       doubtful = connection.source.speaks() ? doubtful : connection.source;
@@ -195,7 +201,15 @@ final class AgentRegistry {
     var first = one.since().isAfter(other.since()) ? other : one;
     var seen = one.lastSeen().isAfter(other.lastSeen()) ? one.lastSeen() : other.lastSeen();
     return new Agent(
-        first.connectionID(), first.since(), seen, latest(one, other, Agent::certificateExpires));
+        first.connectionID(),
+        first.since(),
+        seen,
+        latest(one, other, Agent::certificateExpires),
+        Stream.of(one, other)
+            .flatMap(agent -> agent.permissionsMissing().stream())
+            .distinct()
+            .sorted()
+            .toList());
   }
 
   /// Of two connections of one agent the newer certificate counts.
@@ -295,6 +309,7 @@ final class AgentRegistry {
     byPlane.computeIfAbsent(plane, _ -> new HashSet<>()).add(connection);
     connection.lastSeen = event.lastSeen();
     connection.certificateExpires = event.certificateExpires();
+    connection.permissionsMissing = event.permissionsMissing();
     var touched = new HashSet<>(connection.since.keySet());
     touched.addAll(event.authorized());
     for (var key : Set.copyOf(connection.since.keySet())) {

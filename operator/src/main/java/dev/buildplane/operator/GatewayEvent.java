@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -15,6 +17,7 @@ sealed interface GatewayEvent {
   /// The full state of one connection.
   ///
   /// @param agent what tells agents apart: the instance, or the connection where an agent does not name one
+  /// @param permissionsMissing what the agent says it may not do in its cluster, sorted
   /// @param certificateExpires end of the agent certificate's validity; gateways before 0.1 do not tell it
   record Connection(
       String connectionID,
@@ -24,9 +27,11 @@ sealed interface GatewayEvent {
       Set<String> authorized,
       Instant connectedAt,
       Instant lastSeen,
-      Optional<Instant> certificateExpires)
+      Optional<Instant> certificateExpires,
+      List<String> permissionsMissing)
       implements GatewayEvent {
     public Connection {
+      permissionsMissing = List.copyOf(permissionsMissing);
       authorized = Set.copyOf(authorized);
     }
   }
@@ -75,7 +80,8 @@ sealed interface GatewayEvent {
                 time(node, "lastSeen"),
                 node.has("certificateExpires")
                     ? Optional.of(time(node, "certificateExpires"))
-                    : Optional.empty());
+                    : Optional.empty(),
+                missing(node.path("agent").path("permissions-missing").asText("")));
           case "DISCONNECTED" -> new Disconnected(text(node, "connectionID"), time(node, "at"));
           case "REJECTED" ->
             new Rejected(
@@ -89,6 +95,10 @@ sealed interface GatewayEvent {
           case "PING" -> new Ping();
           default -> null;
         });
+  }
+
+  private static List<String> missing(String text) {
+    return text.isEmpty() ? List.of() : Arrays.stream(text.split(", ")).sorted().toList();
   }
 
   private static Set<String> keys(JsonNode array) {

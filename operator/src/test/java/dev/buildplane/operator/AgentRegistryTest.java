@@ -7,6 +7,7 @@ import dev.buildplane.model.PlaneRef;
 import dev.buildplane.plan.PlaneObserved.Agents;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
@@ -41,7 +42,17 @@ class AgentRegistryTest {
         Set.of(keys),
         NOON.plusSeconds(1),
         NOON.plusSeconds(2),
-        Optional.empty());
+        Optional.empty(),
+        List.of("get pods/log"));
+  }
+
+  @Test
+  void whatAnAgentLacksIsToldOfEachPlaneItServes() {
+    registry.apply(A, connection("c", "/one"), NOON);
+    registry.apply(A, new GatewayEvent.Synced("r"), NOON);
+    assertThat(known(ONE).authorised())
+        .singleElement()
+        .satisfies(agent -> assertThat(agent.permissionsMissing()).containsExactly("get pods/log"));
   }
 
   private Agents.Known known(PlaneRef ref) {

@@ -104,8 +104,26 @@ public record PlaneObserved(
   ///
   /// @param since when it connected, or when it was granted this resource if later
   /// @param certificateExpires end of its certificate's validity; empty when the gateway does not tell
+  /// @param permissionsMissing what it says it may not do in its cluster, sorted
   public record Agent(
-      String connectionID, Instant since, Instant lastSeen, Optional<Instant> certificateExpires) {}
+      String connectionID,
+      Instant since,
+      Instant lastSeen,
+      Optional<Instant> certificateExpires,
+      List<String> permissionsMissing) {
+    public Agent {
+      permissionsMissing = List.copyOf(permissionsMissing);
+    }
+
+    /// One that misses nothing.
+    public Agent(
+        String connectionID,
+        Instant since,
+        Instant lastSeen,
+        Optional<Instant> certificateExpires) {
+      this(connectionID, since, lastSeen, certificateExpires, List.of());
+    }
+  }
 
   /// An agent that was turned away.
   public record Rejection(Instant at, String reason, String subject) {}

@@ -67,6 +67,9 @@ public final class PlanePlanner {
     var certificates = CertificateFindings.current(seen);
     conditions.set(
         certificates.type(), certificates.status(), certificates.reason(), certificates.message());
+    PermissionFindings.of(seen)
+        .ifPresent(
+            found -> conditions.set(found.type(), found.status(), found.reason(), found.message()));
     if (seen.deleting()) {
       conditions.set(
           PlaneConditions.DELETION_BLOCKED,

@@ -289,6 +289,37 @@ class PlanePlannerTest {
     }
   }
 
+  @Nested
+  class AgentsLackPermissions {
+    private static PlaneWorld lacking(String... permissions) {
+      var agent = new Agent("c", NOON, NOON, Optional.of(NEXT_YEAR), List.of(permissions));
+      return PlaneWorld.fine(CBP)
+          .withAgents(
+              new Agents.Known(List.of(agent), 0, Optional.empty(), Optional.empty(), YESTERDAY));
+    }
+
+    @Test
+    void whatIsMissingIsAWarningThatEndsWhenItIsGranted() {
+      var world = lacking("watch workflows.argoproj.io");
+      assertThat(brief(world.status(), "AgentPermissions")).isEqualTo("False PermissionsMissing");
+      assertThat(condition(world.status(), "AgentPermissions").message())
+          .contains("may not watch workflows.argoproj.io");
+      assertThat(brief(world.status(), "Ready")).isEqualTo("True Ready");
+      assertThat(world.events()).contains("Warning PermissionsMissing");
+
+      var granted = world.after(Duration.ofMinutes(1), next -> next.withAgents(agents(1)));
+      assertThat(brief(granted.status(), "AgentPermissions")).isEqualTo("True Sufficient");
+      assertThat(granted.events()).containsExactly("Normal AgentPermissions");
+    }
+
+    @Test
+    void whatWasFoundStandsWhileNoAgentIsConnected() {
+      var gone =
+          lacking("get pods/log").after(Duration.ofMinutes(5), next -> next.withAgents(agents(0)));
+      assertThat(brief(gone.status(), "AgentPermissions")).isEqualTo("False PermissionsMissing");
+    }
+  }
+
   @Test
   void aNameThatIsNoPlaneIDIsNotReadyAndToldWhy() {
     var status = PlaneWorld.fine(CBP).withPlaneID("ci.prod").status();

@@ -41,6 +41,7 @@ abstract sealed class StreamCodec extends ChannelDuplexHandler
   private boolean outboundEnded;
   private boolean failed;
   private boolean closedHere;
+  private long unwritableSince;
 
   StreamCodec(TunnelConnection connection) {
     this.connection = connection;
@@ -165,6 +166,7 @@ abstract sealed class StreamCodec extends ChannelDuplexHandler
       promise.trySuccess();
       return;
     }
+    connection.settings().meter().sent().passed(bytes.readableBytes());
     ctx.write(new DefaultHttp2DataFrame(bytes, end), promise);
   }
 
@@ -226,6 +228,16 @@ abstract sealed class StreamCodec extends ChannelDuplexHandler
     ctx.close(promise);
   }
 
+  @Override
+  public final void channelWritabilityChanged(ChannelHandlerContext ctx) {
+    standsStill(!ctx.channel().isWritable());
+    ctx.fireChannelWritabilityChanged();
+  }
+
+  private void standsStill(boolean now) {
+    unwritableSince = connection.settings().meter().sent().stands(unwritableSince, now);
+  }
+
   // ---- in
 
   @Override
@@ -275,6 +287,7 @@ abstract sealed class StreamCodec extends ChannelDuplexHandler
   private void dataCame(ChannelHandlerContext ctx, Http2DataFrame frame) {
     boolean end = frame.isEndStream();
     var bytes = frame instanceof CountedData counted ? counted.takeContent() : frame.content();
+    connection.settings().meter().received().passed(bytes.readableBytes());
     if (raw) {
       ctx.fireChannelRead(bytes);
       if (end) {
@@ -375,6 +388,7 @@ abstract sealed class StreamCodec extends ChannelDuplexHandler
 
   @Override
   public final void channelInactive(ChannelHandlerContext ctx) {
+    standsStill(false);
     dropHeld();
     if (!inboundEnded) {
       fail(ctx, whyInactive(ctx));

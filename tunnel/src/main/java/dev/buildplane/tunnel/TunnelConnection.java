@@ -267,6 +267,9 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
         closeIfDrained();
       }
       case Http2PingFrame ping when ping.ack() && ping.content() == SAMPLE_PING -> tuneWindow(ctx);
+      case Http2PingFrame ping
+      when ping.ack() && ping.content() == LIVENESS_PING ->
+        settings.meter().answered(nanoTime() - lastPingNanos);
       case Http2GoAwayFrame frame -> goAwayCame(frame);
       default -> {
         // Acknowledgements and unknown frames ask for nothing.

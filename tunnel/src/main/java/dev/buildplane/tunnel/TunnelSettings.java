@@ -15,6 +15,7 @@ import java.time.InstantSource;
 /// @param silenceLimit the tunnel is dead when nothing came for this long; longer than `pingInterval`
 /// @param drainLimit how long [Tunnel#drain] waits for open streams
 /// @param budget shared by all tunnels of the process
+/// @param meter counts for all tunnels with these settings
 /// @param clock for [Tunnel#lastSeen] only; deadlines use the event loop's time
 /// @param json bounds of connections that speak the v0.17 JSON protocol; of the above only `maxConcurrentStreams`, `drainLimit` and
 ///     `clock` apply to them
@@ -27,7 +28,8 @@ public record TunnelSettings(
     Duration drainLimit,
     MemoryBudget budget,
     InstantSource clock,
-    JsonSettings json) {
+    JsonSettings json,
+    TunnelMeter meter) {
   public static final int DEFAULT_MAX_CONCURRENT_STREAMS = 4096;
   public static final int DEFAULT_STREAM_WINDOW_BYTES = 1 << 20;
   public static final int DEFAULT_MAX_HEADER_LIST_BYTES = 64 << 10;
@@ -61,6 +63,7 @@ public record TunnelSettings(
     requireNonNull(budget, "budget");
     requireNonNull(clock, "clock");
     requireNonNull(json, "json");
+    requireNonNull(meter, "meter");
   }
 
   /// The defaults above, with a budget of a quarter of the direct memory this JVM may use.
@@ -74,7 +77,8 @@ public record TunnelSettings(
         DEFAULT_DRAIN_LIMIT,
         MemoryBudget.process(),
         InstantSource.system(),
-        JsonSettings.defaults());
+        JsonSettings.defaults(),
+        new TunnelMeter(System::nanoTime));
   }
 
   public TunnelSettings withBudget(MemoryBudget other) {
@@ -87,7 +91,22 @@ public record TunnelSettings(
         drainLimit,
         other,
         clock,
-        json);
+        json,
+        meter);
+  }
+
+  public TunnelSettings withMeter(TunnelMeter other) {
+    return new TunnelSettings(
+        maxConcurrentStreams,
+        streamWindowBytes,
+        maxHeaderListBytes,
+        pingInterval,
+        silenceLimit,
+        drainLimit,
+        budget,
+        clock,
+        json,
+        other);
   }
 
   public TunnelSettings withLiveness(Duration pingEvery, Duration deadAfter) {
@@ -100,7 +119,8 @@ public record TunnelSettings(
         drainLimit,
         budget,
         clock,
-        json);
+        json,
+        meter);
   }
 
   public TunnelSettings withDrainLimit(Duration limit) {
@@ -113,7 +133,8 @@ public record TunnelSettings(
         limit,
         budget,
         clock,
-        json);
+        json,
+        meter);
   }
 
   public TunnelSettings withMaxConcurrentStreams(int streams) {
@@ -126,7 +147,8 @@ public record TunnelSettings(
         drainLimit,
         budget,
         clock,
-        json);
+        json,
+        meter);
   }
 
   public TunnelSettings withJson(JsonSettings other) {
@@ -139,7 +161,8 @@ public record TunnelSettings(
         drainLimit,
         budget,
         clock,
-        other);
+        other,
+        meter);
   }
 
   private static void requireRange(String name, int value, int least, int most) {

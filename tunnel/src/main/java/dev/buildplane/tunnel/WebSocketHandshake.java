@@ -35,7 +35,7 @@ public final class WebSocketHandshake {
   public static final String REPLICA_HEADER = "x-buildplane-gateway-replica";
 
   public static final int MAX_METADATA_ENTRIES = 16;
-  public static final int MAX_METADATA_VALUE_CHARS = 256;
+  public static final int MAX_METADATA_VALUE_CHARS = 1024;
 
   private static final String ACCEPT_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
   private static final String VERSION = "13";

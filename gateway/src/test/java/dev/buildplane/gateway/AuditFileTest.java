@@ -1,0 +1,59 @@
+package dev.buildplane.gateway;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class AuditFileTest {
+  @TempDir
+  Path folder;
+
+  @Test
+  void linesAreAppendedToWhatIsThereAndReadableByTheOwnerOnly() throws Exception {
+    var file = folder.resolve("audit.log");
+    try (var log = new AuditFile(file)) {
+      log.accept("{\"a\":1}");
+    }
+    try (var log = new AuditFile(file)) {
+      log.accept("{\"a\":2}");
+      assertThat(file).hasContent("{\"a\":1}\n{\"a\":2}\n");
+    }
+    assertThat(Files.getPosixFilePermissions(file)).hasSize(2);
+  }
+
+  @Test
+  void aFullFileTurnsOverAndOnlySoManyAreKept() throws Exception {
+    var file = folder.resolve("audit.log");
+    try (var log = new AuditFile(file, 20)) {
+      IntStream.range(0, 20).forEach(i -> log.accept("line-%04d".formatted(i)));
+    }
+    assertThat(file).hasContent("line-0018\nline-0019\n");
+    assertThat(folder.resolve("audit.log.4")).hasContent("line-0010\nline-0011\n");
+    try (var kept = Files.list(folder)) {
+      assertThat(kept).hasSize(AuditFile.MAX_FILES);
+    }
+  }
+
+  @Test
+  void aFileThatCannotBeWrittenIsToldAndTriedAgain() throws Exception {
+    var file = folder.resolve("audit.log");
+    try (var log = new AuditFile(file, 20)) {
+      IntStream.range(0, 8).forEach(i -> log.accept("line-%04d".formatted(i)));
+      var inTheWay = folder.resolve("audit.log.4").resolve("in-the-way");
+      Files.createDirectories(inTheWay);
+      assertThatThrownBy(() -> log.accept("line-0008"))
+          .isInstanceOf(UncheckedIOException.class)
+          .hasMessageContaining("audit.log");
+      Files.delete(inTheWay);
+      log.accept("line-0009");
+      assertThat(folder.resolve("audit.log.1")).hasContent("line-0006\nline-0007\n");
+      assertThat(file).hasContent("line-0009\n");
+    }
+  }
+}
