@@ -185,11 +185,14 @@ final class PlaneDiagnosis {
       when !told.agents().isEmpty() ->
         PlaneCheck.ok(
             AGENT,
-            told.agents().size() + " connected: "
-                + told.agents().stream()
-                    .map(one -> one.said().getOrDefault("hostname", "?") + " ("
-                        + one.said().getOrDefault("version", "?") + ")")
-                    .collect(Collectors.joining(", ")));
+            "connected over %d connections: %s"
+                .formatted(
+                    told.agents().size(),
+                    told.agents().stream()
+                        .map(one -> one.said().getOrDefault("hostname", "?") + " ("
+                            + one.said().getOrDefault("version", "?") + ")")
+                        .distinct() // an agent keeps several connections
+                        .collect(Collectors.joining(", "))));
       case Gateway.Told told -> told.turnedAway().map(this::turnedAway).orElseGet(this::noAgent);
     };
   }
@@ -221,7 +224,7 @@ final class PlaneDiagnosis {
     if (!authorised.isEmpty()) {
       return PlaneCheck.ok(
           AUTHORISATION,
-          authorised.size() + " of " + told.agents().size() + " may serve this plane");
+          authorised.size() + " of " + told.agents().size() + " connections may serve this plane");
     }
     var certificate = told.agents().getFirst().certificate();
     return PlaneCheck.problem(
