@@ -20,7 +20,8 @@ final class Child implements AutoCloseable {
       "--enable-native-access=ALL-UNNAMED",
       "--sun-misc-unsafe-memory-access=allow",
       "-XX:+UseSerialGC",
-      "-XX:+ExitOnOutOfMemoryError");
+      "-XX:+ExitOnOutOfMemoryError",
+      "-Dio.netty.leakDetection.level=disabled");
 
   private final String name;
   private final Process process;

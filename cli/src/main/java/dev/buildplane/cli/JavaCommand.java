@@ -17,6 +17,8 @@ final class JavaCommand {
         "--sun-misc-unsafe-memory-access=allow",
         "-XX:+UseSerialGC",
         "-XX:+ExitOnOutOfMemoryError",
+        // The tests run with every buffer watched; watching one in a hundred costs servers more than it tells.
+        "-Dio.netty.leakDetection.level=disabled",
         "-Xmx" + heapMebibytes + "m",
         "-XX:MaxDirectMemorySize=" + directMebibytes + "m"));
     command.addAll(cache());

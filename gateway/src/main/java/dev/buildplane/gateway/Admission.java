@@ -176,7 +176,7 @@ final class Admission implements AsyncHandler {
 
   /// The one value of a parameter; empty when there is none. A second one is refused, as whoever reads the query next may take
   /// the other.
-  private static String query(RequestHead head, String name) {
+  private static String query(RequestHead head, String name) throws Refused {
     var values = new ArrayList<String>();
     for (var pair : head.rawQuery().split("&", -1)) {
       int equals = pair.indexOf('=');
@@ -186,7 +186,8 @@ final class Admission implements AsyncHandler {
       }
     }
     if (values.size() > 1) {
-      throw new HttpProblem(400, "expected one " + name + " parameter, found " + values.size());
+      throw new Refused(
+          Rejection.BAD_REQUEST, "expected one " + name + " parameter, found " + values.size());
     }
     return values.isEmpty() ? "" : values.getFirst();
   }
