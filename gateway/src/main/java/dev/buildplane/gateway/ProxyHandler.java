@@ -88,7 +88,7 @@ final class ProxyHandler implements AsyncHandler {
     });
     try {
       var target = ProxyTarget.parse(exchange.head());
-      var verb = ProxyTarget.verb(exchange.head().method());
+      var verb = ProxyTarget.verb(exchange.head());
       record.target(target, verb);
       var forwarded = Forwarding.of(exchange.head(), exchange.principal());
       forwarded.ifPresent(record::forwardedBy);
@@ -143,7 +143,7 @@ final class ProxyHandler implements AsyncHandler {
           new HttpProblem(
               403,
               "user '" + exchange.principal().user() + "' may not "
-                  + ProxyTarget.verb(exchange.head().method()) + " "
+                  + ProxyTarget.verb(exchange.head()) + " "
                   + target.plane().kind().plural() + "/proxy of " + target.plane()
                   + "; grant it by RBAC"));
       return;

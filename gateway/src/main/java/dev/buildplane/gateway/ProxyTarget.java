@@ -6,6 +6,7 @@ import dev.buildplane.model.PlaneKind;
 import dev.buildplane.model.PlaneRef;
 import dev.buildplane.model.PlaneScope;
 import dev.buildplane.model.PlaneType;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /// Where a proxied request is to go: `/api/proxy/{planeType}/{planeID}/{namespace|_cluster}/{crName}/{target}/{path...}`.
@@ -16,6 +17,7 @@ record ProxyTarget(PlaneRef plane, PlaneKey key, String target, String uri) {
 
   private static final String CLUSTER = "_cluster";
   private static final int ROUTING_SEGMENTS = 5;
+  private static final Set<String> PIPES = Set.of("exec", "attach", "portforward", "proxy");
   private static final Pattern NAME = Pattern.compile("[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?");
 
   /// Splits a request path that the server has found free of dot segments, back-slashes and NULs.
@@ -59,8 +61,22 @@ record ProxyTarget(PlaneRef plane, PlaneKey key, String target, String uri) {
     return segment;
   }
 
-  /// The Kubernetes verb of a method, as for `services/proxy`.
-  static String verb(String method) {
+  /// The Kubernetes verb a call is authorised for. That of its method, as for `services/proxy`; but what opens a pipe into the plane is
+  /// `create`, though a WebSocket is opened by a `GET`: who may look at a plane may not run commands there.
+  static String verb(RequestHead head) {
+    var verb = verb(head.method());
+    return head.upgradeRequested() && opensPipe(head) ? "create" : verb;
+  }
+
+  /// Everything but a watch, and whatever ends like a pipe even where it says that it is a watch.
+  private static boolean opensPipe(RequestHead head) {
+    var segments = StreamingCall.decoded(head.rawPath()).orElse("").split("/");
+    return !StreamingCall.is(false, head.rawPath() + "?" + head.rawQuery())
+        || segments.length == 0
+        || PIPES.contains(segments[segments.length - 1]);
+  }
+
+  private static String verb(String method) {
     return switch (method) {
       case "GET", "HEAD", "OPTIONS" -> "get";
       case "POST" -> "create";

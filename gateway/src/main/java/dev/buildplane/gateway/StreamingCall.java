@@ -56,7 +56,7 @@ final class StreamingCall {
     return !value.equals("0") && !value.toLowerCase(Locale.ROOT).equals("false");
   }
 
-  private static Optional<String> decoded(String text) {
+  static Optional<String> decoded(String text) {
     try {
       return Optional.of(URLDecoder.decode(text, StandardCharsets.UTF_8));
     } catch (IllegalArgumentException notEncoded) {
