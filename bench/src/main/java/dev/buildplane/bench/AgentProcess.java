@@ -38,6 +38,7 @@ final class AgentProcess {
         "serve",
         "agent",
         "--log-level=warn",
+        "--health-port=0",
         "--server-url=wss://" + gateway + "/ws",
         "--plane-id=" + plane,
         "--client-cert=" + certificates.certificateFile("agent"),

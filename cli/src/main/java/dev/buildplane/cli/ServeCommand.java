@@ -2,9 +2,11 @@ package dev.buildplane.cli;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
+import dev.buildplane.agent.Agent;
 import dev.buildplane.agent.AgentHealth;
 import dev.buildplane.agent.AgentSettings;
 import dev.buildplane.metrics.Metrics;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -279,12 +281,22 @@ final class ServeCommand {
             kubeconfig,
             targets,
             metrics));
-        parts.add(
-            AgentHealth.start(new InetSocketAddress(healthAddress, healthPort), agent, metrics));
+        parts.add(health(agent, metrics));
         return parts;
       } catch (Exception | Error failed) {
         parts.close();
         throw failed;
+      }
+    }
+
+    private AgentHealth health(Agent agent, Metrics metrics) {
+      try {
+        return AgentHealth.start(new InetSocketAddress(healthAddress, healthPort), agent, metrics);
+      } catch (IOException taken) {
+        throw new CliProblem(
+            "expected to serve health and metrics on %s:%d, found the address taken or not ours; choose another with --health-address and --health-port (0 takes any free port)"
+                .formatted(healthAddress, healthPort),
+            taken);
       }
     }
   }
