@@ -49,7 +49,7 @@ class DrainFault {
   }
 
   private static TunnelSettings quick(TunnelSettings settings) {
-    return settings.withLiveness(Duration.ofMillis(300), Duration.ofSeconds(2));
+    return settings.withLiveness(Duration.ofMillis(300), Duration.ofSeconds(6));
   }
 
   @AfterAll

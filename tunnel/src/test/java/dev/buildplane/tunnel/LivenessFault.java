@@ -30,7 +30,7 @@ class LivenessFault {
 
   @BeforeEach
   void connect() throws Exception {
-    var quick = Loopback.settings().withLiveness(Duration.ofMillis(300), Duration.ofSeconds(2));
+    var quick = Loopback.settings().withLiveness(Duration.ofMillis(300), Duration.ofSeconds(4));
     net = new Loopback(quick, quick);
     link = new BlackHole(net);
     net.agentEnd = net.dialer()
@@ -74,7 +74,7 @@ class LivenessFault {
   @Test
   void anIdleTunnelStaysUpByItsPings() {
     var before = net.gatewayEnd.lastSeen();
-    await().atMost(PATIENCE).until(() -> net.gatewayEnd.lastSeen().isAfter(before.plusSeconds(3)));
+    await().atMost(PATIENCE).until(() -> net.gatewayEnd.lastSeen().isAfter(before.plusSeconds(5)));
     assertThat(net.gatewayEnd.isUp()).isTrue();
     assertThat(net.agentEnd.isUp()).isTrue();
   }
