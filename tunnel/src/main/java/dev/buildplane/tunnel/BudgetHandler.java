@@ -4,17 +4,18 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
+import io.netty.handler.codec.http2.Http2Connection;
 import io.netty.handler.codec.http2.Http2DataFrame;
 import io.netty.handler.codec.http2.Http2Error;
+import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameStream;
 import io.netty.handler.codec.http2.Http2FrameStreamEvent;
 import io.netty.handler.codec.http2.Http2Stream;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.function.IntConsumer;
 
 /// Counts DATA against the [MemoryBudget] from the moment it comes in until its reader takes it, and
-/// resets the stream that holds more than its share. Sits between the HTTP/2 codec and the stream multiplexer; one per tunnel.
+/// resets the stream that holds more than its share; widens the windows of streams that are read as fast as the link brings them. Sits between the HTTP/2 codec and the stream multiplexer; one per tunnel.
 final class BudgetHandler extends ChannelDuplexHandler {
   /// What a queued frame costs besides its payload: frame, buffer and queue objects, rounded up. Without it a peer
   /// could fill the heap with one-byte frames while keeping within the window.
@@ -23,14 +24,17 @@ final class BudgetHandler extends ChannelDuplexHandler {
   /// Smaller payloads are copied: a slice would keep the whole receive buffer (16 KiB and more) alive.
   static final int COPY_BELOW_BYTES = 2048;
 
-  private final MemoryBudget budget;
-  private final IntConsumer came;
-  private final Map<Http2FrameStream, StreamShare> shares = new HashMap<>();
+  private final TunnelConnection connection;
+  private final Http2Connection http2;
+  private final Map<Http2FrameStream, Inbound> streams = new HashMap<>();
 
-  /// @param came told of the bytes of every DATA frame
-  BudgetHandler(MemoryBudget budget, IntConsumer came) {
-    this.budget = budget;
-    this.came = came;
+  /// One stream's.
+  private record Inbound(StreamShare share, StreamWindow window) {}
+
+  /// @param http2 of the codec before this handler
+  BudgetHandler(TunnelConnection connection, Http2Connection http2) {
+    this.connection = connection;
+    this.http2 = http2;
   }
 
   @Override
@@ -39,17 +43,41 @@ final class BudgetHandler extends ChannelDuplexHandler {
       ctx.fireChannelRead(msg);
       return;
     }
-    came.accept(frame.content().readableBytes());
+    connection.dataCame();
     var stream = frame.stream();
-    var share = shares.computeIfAbsent(stream, added -> new StreamShare(budget));
-    int cost = frame.content().readableBytes() + FRAME_OVERHEAD_BYTES;
-    if (share.mayTake(cost)) {
-      ctx.fireChannelRead(new CountedData(frame, compact(ctx, frame.content()), share, cost));
+    var inbound = streams.computeIfAbsent(stream, added -> inbound(ctx, added));
+    int bytes = frame.content().readableBytes();
+    int cost = bytes + FRAME_OVERHEAD_BYTES;
+    inbound.window().came(bytes);
+    if (inbound.share().mayTake(cost)) {
+      ctx.fireChannelRead(new CountedData(
+          frame, compact(ctx, frame.content()), inbound.share(), cost, inbound.window()::read));
     } else {
       frame.release();
       shed(ctx, stream);
     }
     forgetIfClosed(stream);
+  }
+
+  private Inbound inbound(ChannelHandlerContext ctx, Http2FrameStream stream) {
+    var budget = connection.settings().budget();
+    return new Inbound(
+        new StreamShare(budget),
+        new StreamWindow(budget, connection.newWindow(), bytes -> widen(ctx, stream, bytes)));
+  }
+
+  /// Raises what the stream's window is filled up to, and fills it.
+  private void widen(ChannelHandlerContext ctx, Http2FrameStream stream, int bytes) {
+    var open = http2.stream(stream.id());
+    if (open == null) {
+      return;
+    }
+    try {
+      http2.local().flowController().incrementWindowSize(open, bytes);
+    } catch (Http2Exception e) {
+      throw new IllegalStateException("windows stay far below what HTTP/2 allows", e);
+    }
+    ctx.flush();
   }
 
   private static ByteBuf compact(ChannelHandlerContext ctx, ByteBuf content) {
@@ -82,7 +110,16 @@ final class BudgetHandler extends ChannelDuplexHandler {
   /// Frames still queued keep the share they were counted in.
   private void forgetIfClosed(Http2FrameStream stream) {
     if (stream.state() == Http2Stream.State.CLOSED) {
-      shares.remove(stream);
+      var ended = streams.remove(stream);
+      if (ended != null) {
+        ended.window().end();
+      }
     }
+  }
+
+  @Override
+  public void handlerRemoved(ChannelHandlerContext ctx) {
+    streams.values().forEach(inbound -> inbound.window().end());
+    streams.clear();
   }
 }

@@ -4,29 +4,36 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.DefaultByteBufHolder;
 import io.netty.handler.codec.http2.Http2DataFrame;
 import io.netty.handler.codec.http2.Http2FrameStream;
+import java.util.function.IntConsumer;
 
 /// A DATA frame whose bytes count against the memory budget until it is released.
 final class CountedData extends DefaultByteBufHolder implements Http2DataFrame {
   private final Http2DataFrame frame;
   private final StreamShare share;
   private final int cost;
+  private final IntConsumer read;
   private boolean returned;
 
   /// References to this frame. Those to its content do not tell: it is a slice of a receive buffer that others hold parts of.
   private int references = 1;
 
   /// Takes over `frame`'s reference to its content.
-  CountedData(Http2DataFrame frame, ByteBuf content, StreamShare share, int cost) {
+  ///
+  /// @param read told how many bytes the reader took; not of those nobody read
+  CountedData(
+      Http2DataFrame frame, ByteBuf content, StreamShare share, int cost, IntConsumer read) {
     super(content);
     this.frame = frame;
     this.share = share;
     this.cost = cost;
+    this.read = read;
     share.take(cost);
   }
 
-  /// Hands the content to the caller, who must release it, and ends the count.
+  /// Hands the content to the stream's reader, who must release it, and ends the count.
   ByteBuf takeContent() {
     giveBack();
+    read.accept(content().readableBytes());
     return content();
   }
 

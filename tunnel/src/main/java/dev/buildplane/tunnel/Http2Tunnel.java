@@ -5,6 +5,9 @@ import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http2.Http2Connection;
+import io.netty.handler.codec.http2.Http2Exception;
+import io.netty.handler.codec.http2.Http2FrameCodec;
 import io.netty.handler.codec.http2.Http2MultiplexHandler;
 import io.netty.handler.codec.http2.Http2StreamChannel;
 import io.netty.handler.codec.http2.Http2StreamChannelBootstrap;
@@ -27,6 +30,10 @@ final class Http2Tunnel {
   /// Flushes of streams within one turn of the event loop become one, so that they share a WebSocket frame, a TLS record and a system call; after
   /// this many it is not put off further.
   private static final int FLUSHES_TOGETHER = 256;
+
+  /// Window of the connection. It is refilled whatever readers do ([TunnelCodecBuilder]), so it protects nothing; a small one only bounds what
+  /// all streams together have under way in a round trip. This much is 640 MiB/s at 100 ms.
+  private static final int CONNECTION_WINDOW_BYTES = 64 << 20;
 
   private static final SecureRandom SEEDS = new SecureRandom();
 
@@ -70,17 +77,28 @@ final class Http2Tunnel {
       TunnelConnection connection,
       List<ChannelHandler> replaced,
       WebSocketCodec webSocket,
-      ChannelHandler codec,
+      Http2FrameCodec codec,
       Http2MultiplexHandler multiplexer) {
     var pipeline = connection.channel().pipeline();
     pipeline.addLast(webSocket);
     pipeline.addLast(codec);
-    pipeline.addLast(new BudgetHandler(connection.settings().budget(), connection::dataCame));
+    openConnectionWindow(codec.connection());
+    pipeline.addLast(new BudgetHandler(connection, codec.connection()));
     pipeline.addLast(new FlushConsolidationHandler(FLUSHES_TOGETHER, true));
     pipeline.addLast(multiplexer);
     pipeline.addLast(connection);
     replaced.forEach(pipeline::remove);
     webSocket.start();
+  }
+
+  private static void openConnectionWindow(Http2Connection http2) {
+    var flow = http2.local().flowController();
+    var all = http2.connectionStream();
+    try {
+      flow.incrementWindowSize(all, CONNECTION_WINDOW_BYTES - flow.initialWindowSize(all));
+    } catch (Http2Exception e) {
+      throw new IllegalStateException("expected a window that HTTP/2 allows", e);
+    }
   }
 
   private static SplittableRandom masks() {

@@ -20,12 +20,16 @@ public final class MemoryBudget {
   /// What a stream may hold whatever the pressure.
   public static final int FLOOR_BYTES = 64 << 10;
 
+  /// What wide windows leave alone: that of sixteen streams that stall with the window they begin with.
+  static final long KEPT_BYTES = 16L << 20;
+
   private static final long PROCESS_LIMIT_BYTES =
       Math.max(32L << 20, PlatformDependent.maxDirectMemory() / 4);
   private static final MemoryBudget PROCESS = new MemoryBudget(PROCESS_LIMIT_BYTES);
 
   private final long limitBytes;
   private final AtomicLong usedBytes = new AtomicLong();
+  private final AtomicLong lentBytes = new AtomicLong();
 
   public MemoryBudget(long limitBytes) {
     if (limitBytes < FLOOR_BYTES) {
@@ -52,9 +56,28 @@ public final class MemoryBudget {
     return usedBytes.get() <= limitBytes - limitBytes / 8;
   }
 
-  /// The largest window a stream may be given now: an eighth of what is left, so that a few that stall do not spend the budget.
-  int windowBytes(int mostBytes) {
-    return (int) Math.max(0, Math.min(mostBytes, (limitBytes - usedBytes.get()) / 8));
+  /// By how much windows are wider now than streams begin with, all together. Bytes lent are not used; the stream's reader may yet stall.
+  public long lentBytes() {
+    return lentBytes.get();
+  }
+
+  /// Lets a stream's window grow, which [#takeBack] undoes when the stream ends. All that is lent stays below half of what the budget has beyond
+  /// [#KEPT_BYTES], so that if every stream with a wide window stalled at once, others would still be served; nothing is lent while half of the
+  /// budget is used.
+  ///
+  /// @return how many bytes of those wanted, 0 to all
+  int lend(int wantedBytes) {
+    if (usedBytes.get() > limitBytes / 2) {
+      return 0;
+    }
+    long mostLent = Math.max(0, limitBytes - KEPT_BYTES) / 2;
+    long before =
+        lentBytes.getAndUpdate(lent -> Math.max(lent, Math.min(lent + wantedBytes, mostLent)));
+    return Math.clamp(mostLent - before, 0, wantedBytes);
+  }
+
+  void takeBack(int bytes) {
+    lentBytes.addAndGet(-bytes);
   }
 
   /// Whether a stream that holds `heldBytes` may hold more.

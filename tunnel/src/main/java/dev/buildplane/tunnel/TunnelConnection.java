@@ -9,14 +9,12 @@ import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.http2.DefaultHttp2GoAwayFrame;
 import io.netty.handler.codec.http2.DefaultHttp2PingFrame;
-import io.netty.handler.codec.http2.DefaultHttp2SettingsFrame;
 import io.netty.handler.codec.http2.Http2ConnectionAdapter;
 import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameCodec;
 import io.netty.handler.codec.http2.Http2GoAwayFrame;
 import io.netty.handler.codec.http2.Http2PingFrame;
-import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2SettingsFrame;
 import io.netty.handler.codec.http2.Http2Stream;
 import io.netty.util.ReferenceCountUtil;
@@ -40,9 +38,6 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
   private static final Logger LOG = LoggerFactory.getLogger(TunnelConnection.class);
   private static final long LIVENESS_PING = 0x62_70_6c_69_76_65L;
   private static final long SAMPLE_PING = 0x62_70_62_64_70L;
-
-  /// Largest window a stream is given however long the round trips: at 100 ms it carries 160 MiB/s.
-  private static final int MOST_WINDOW_BYTES = 16 << 20;
 
   private static final long DRAIN_PING = 0x62_70_64_72_61_69_6eL;
 
@@ -228,21 +223,15 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
   // ---- how much a stream may send ahead
 
   /// DATA came. On a link with long round trips a stream is held back by its window; [BandwidthDelay] finds out.
-  void dataCame(int bytes) {
-    if (bandwidthDelay.came(bytes, nanoTime())) {
+  void dataCame() {
+    if (bandwidthDelay.came(nanoTime())) {
       channel.writeAndFlush(new DefaultHttp2PingFrame(SAMPLE_PING));
     }
   }
 
-  /// New windows hold for open streams as well (RFC 9113 section 6.9.2).
-  private void tuneWindow(ChannelHandlerContext ctx) {
-    int before = bandwidthDelay.windowBytes();
-    int now = bandwidthDelay.answered(settings.budget().windowBytes(MOST_WINDOW_BYTES));
-    if (now != before) {
-      LOG.debug(
-          "stream windows of {} go from {} to {} bytes", channel.remoteAddress(), before, now);
-      ctx.writeAndFlush(new DefaultHttp2SettingsFrame(new Http2Settings().initialWindowSize(now)));
-    }
+  /// That of a stream which begins.
+  BandwidthDelay.Window newWindow() {
+    return bandwidthDelay.new Window();
   }
 
   // ---- what the peer says about the connection
@@ -266,7 +255,8 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
         drainAcknowledged = true;
         closeIfDrained();
       }
-      case Http2PingFrame ping when ping.ack() && ping.content() == SAMPLE_PING -> tuneWindow(ctx);
+      case Http2PingFrame ping
+      when ping.ack() && ping.content() == SAMPLE_PING -> bandwidthDelay.answered();
       case Http2PingFrame ping
       when ping.ack() && ping.content() == LIVENESS_PING ->
         settings.meter().answered(nanoTime() - lastPingNanos);

@@ -6,53 +6,110 @@ import org.junit.jupiter.api.Test;
 
 class BandwidthDelayTest {
   private static final int FIRST = 1 << 20;
-  private static final int MOST = 16 << 20;
 
   private final BandwidthDelay estimate = new BandwidthDelay(FIRST);
+  private final BandwidthDelay.Window window = estimate.new Window();
   private long now;
 
-  private int sample(int bytes, int most) {
+  private void sampleBegins() {
     now += BandwidthDelay.SAMPLE_EVERY_NANOS;
-    assertThat(estimate.came(bytes / 2, now)).as("a sample begins").isTrue();
-    assertThat(estimate.came(bytes - bytes / 2, now + 1)).as("one at a time").isFalse();
-    return estimate.answered(most);
+    assertThat(estimate.came(now)).as("a sample begins").isTrue();
   }
 
   @Test
   void aRoundTripThatBringsLittleLeavesTheWindow() {
-    assertThat(sample(FIRST / 2, MOST)).isEqualTo(FIRST);
+    sampleBegins();
+    window.came(FIRST / 2);
+    assertThat(window.read(FIRST / 2)).isZero();
   }
 
   @Test
-  void aRoundTripThatFillsTheWindowDoublesIt() {
-    assertThat(sample(FIRST, MOST)).isEqualTo(2 * FIRST);
-    assertThat(sample(2 * FIRST, MOST)).isEqualTo(4 * FIRST);
+  void aRoundTripThatFillsTheWindowDoublesItBeforeItIsOver() {
+    sampleBegins();
+    window.came(FIRST);
+    assertThat(window.read(FIRST)).isEqualTo(FIRST);
+    window.grow(FIRST);
+    assertThat(window.bytes()).isEqualTo(2 * FIRST);
+
+    window.came(FIRST);
+    assertThat(window.read(FIRST)).as("half of what it is now").isZero();
+    window.came(FIRST);
+    assertThat(window.read(FIRST)).isEqualTo(2 * FIRST);
   }
 
   @Test
-  void theWindowStopsAtWhatMemoryAllows() {
-    assertThat(sample(FIRST, 3 * FIRST / 2)).isEqualTo(3 * FIRST / 2);
+  void whatCameAndIsNotReadMovesNothing() {
+    sampleBegins();
+    window.came(FIRST);
+    assertThat(window.read(FIRST / 2)).isZero();
   }
 
   @Test
-  void aWindowThatMemoryNoLongerAllowsShrinksButNeverBelowTheFirst() {
-    sample(FIRST, MOST);
-    sample(2 * FIRST, MOST);
-
-    assertThat(sample(1, 2 * FIRST)).isEqualTo(2 * FIRST);
-    assertThat(sample(1, 0)).isEqualTo(FIRST);
+  void whatHadComeBeforeIsNoBandwidth() {
+    sampleBegins();
+    window.came(FIRST);
+    estimate.answered();
+    sampleBegins();
+    assertThat(window.read(FIRST)).isZero();
   }
 
   @Test
-  void samplesAreApart() {
-    sample(FIRST, MOST);
-
-    assertThat(estimate.came(1, now + BandwidthDelay.SAMPLE_EVERY_NANOS - 1)).isFalse();
-    assertThat(estimate.came(1, now + BandwidthDelay.SAMPLE_EVERY_NANOS)).isTrue();
+  void whatComesBetweenSamplesMovesNothing() {
+    sampleBegins();
+    estimate.answered();
+    window.came(FIRST);
+    assertThat(window.read(FIRST)).isZero();
   }
 
   @Test
-  void anAnswerNobodyAskedForChangesNothing() {
-    assertThat(estimate.answered(MOST)).isEqualTo(FIRST);
+  void oneStreamThatIsHeldBackWidensNoOther() {
+    var other = estimate.new Window();
+    sampleBegins();
+    window.came(FIRST);
+    window.grow(window.read(FIRST));
+    assertThat(other.bytes()).isEqualTo(FIRST);
+    assertThat(estimate.new Window().bytes()).as("one that begins").isEqualTo(FIRST);
+  }
+
+  @Test
+  void theWindowStopsAtItsMost() {
+    while (window.bytes() < BandwidthDelay.MOST_WINDOW_BYTES) {
+      sampleBegins();
+      window.came(window.bytes());
+      int more = window.read(window.bytes());
+      assertThat(more).isPositive();
+      window.grow(more);
+      estimate.answered();
+    }
+    sampleBegins();
+    window.came(window.bytes());
+    assertThat(window.read(window.bytes())).isZero();
+    assertThat(window.bytes()).isEqualTo(BandwidthDelay.MOST_WINDOW_BYTES);
+  }
+
+  @Test
+  void memoryThatLendsNothingIsAskedAgainAfterAnotherWindow() {
+    sampleBegins();
+    window.came(FIRST);
+    assertThat(window.read(FIRST)).isEqualTo(FIRST);
+    window.grow(0);
+    window.came(1);
+    assertThat(window.read(1)).isZero();
+    assertThat(window.bytes()).isEqualTo(FIRST);
+  }
+
+  @Test
+  void samplesAreApartUnlessAWindowGrew() {
+    sampleBegins();
+    assertThat(estimate.came(now + 1)).as("one at a time").isFalse();
+    estimate.answered();
+    assertThat(estimate.came(now + BandwidthDelay.SAMPLE_EVERY_NANOS - 1)).isFalse();
+
+    sampleBegins();
+    window.came(FIRST);
+    window.grow(window.read(FIRST));
+    assertThat(estimate.came(now + 1)).as("one at a time").isFalse();
+    estimate.answered();
+    assertThat(estimate.came(now + 1)).isTrue();
   }
 }

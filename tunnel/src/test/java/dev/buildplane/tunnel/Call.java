@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.zip.CRC32C;
 
 /// One request through a tunnel, as a test sees it.
@@ -39,6 +40,7 @@ final class Call extends ChannelInboundHandlerAdapter {
   volatile long received;
   volatile boolean rawEnded;
   private volatile Pattern upload;
+  private final AtomicLong uploaded = new AtomicLong();
   Channel channel;
 
   static HttpRequest get(String path) {
@@ -91,7 +93,18 @@ final class Call extends ChannelInboundHandlerAdapter {
   }
 
   private void pumpUpload() {
-    upload.pump(channel, DefaultHttpContent::new, LastHttpContent.EMPTY_LAST_CONTENT);
+    upload.pump(
+        channel,
+        bytes -> {
+          uploaded.addAndGet(bytes.readableBytes());
+          return new DefaultHttpContent(bytes);
+        },
+        LastHttpContent.EMPTY_LAST_CONTENT);
+  }
+
+  /// How much of a long body was written.
+  long uploaded() {
+    return uploaded.get();
   }
 
   @Override

@@ -24,7 +24,7 @@ class CountedDataTest {
   private CountedData frame() {
     var content = received.readRetainedSlice(1000);
     return new CountedData(
-        new DefaultHttp2DataFrame(content), content, new StreamShare(budget), COST);
+        new DefaultHttp2DataFrame(content), content, new StreamShare(budget), COST, _ -> {});
   }
 
   @Test

@@ -52,8 +52,13 @@ final class Loopback implements AutoCloseable {
   }
 
   AgentTunnel dial() throws Exception {
+    return dial(gateway.port());
+  }
+
+  /// At the gateway, or at a relay before it.
+  AgentTunnel dial(int port) throws Exception {
     return dialer()
-        .dial(destination(gateway.port()), agentTls(), Map.of("version", "test"), target)
+        .dial(destination(port), agentTls(), Map.of("version", "test"), target)
         .toCompletableFuture()
         .get(30, TimeUnit.SECONDS);
   }

@@ -22,7 +22,7 @@ final class Pattern {
 
   /// Writes while the channel is writable; call it again when it is once more.
   void pump(Channel channel, Function<ByteBuf, Object> wrap, Object end) {
-    while (left > 0 && channel.isWritable()) {
+    while (left > 0 && channel.isActive() && channel.isWritable()) {
       int n = (int) Math.min(left, PIECE_BYTES);
       for (int i = 0; i < n; i += 61) {
         piece[i] = (byte) (round * 31 + i);

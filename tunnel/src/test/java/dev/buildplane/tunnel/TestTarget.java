@@ -31,6 +31,7 @@ final class TestTarget extends ChannelInitializer<Channel> {
   volatile Channel last;
   final AtomicInteger open = new AtomicInteger();
   final AtomicLong sent = new AtomicLong();
+  final AtomicLong read = new AtomicLong();
   final BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
   final BlockingQueue<HttpRequest> requests = new LinkedBlockingQueue<>();
 
@@ -110,6 +111,7 @@ final class TestTarget extends ChannelInitializer<Channel> {
 
     private void more(ChannelHandlerContext ctx, HttpContent content) {
       received += content.content().readableBytes();
+      read.addAndGet(content.content().readableBytes());
       boolean last = content instanceof LastHttpContent;
       if (path.equals("/echo")) {
         ctx.writeAndFlush(content.retain());
