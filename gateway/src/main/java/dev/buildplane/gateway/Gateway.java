@@ -24,6 +24,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,6 +53,7 @@ public final class Gateway implements AutoCloseable {
   private final HttpServer health;
   private final EventLoops loops;
   private final AuditLog audit;
+  private final AtomicBoolean closing;
 
   private Gateway(
       PlaneTrust trust,
@@ -61,7 +63,8 @@ public final class Gateway implements AutoCloseable {
       ScheduledExecutorService clockwork,
       List<HttpServer> listeners,
       EventLoops loops,
-      AuditLog audit) {
+      AuditLog audit,
+      AtomicBoolean closing) {
     this.trust = trust;
     this.sessions = sessions;
     this.feed = feed;
@@ -72,6 +75,7 @@ public final class Gateway implements AutoCloseable {
     this.health = listeners.get(2);
     this.loops = loops;
     this.audit = audit;
+    this.closing = closing;
   }
 
   /// Starts the three listeners; callers are authorised by SubjectAccessReview at the hub. Returns before the hub has
@@ -128,6 +132,7 @@ public final class Gateway implements AutoCloseable {
     var metrics = new GatewayMetrics(shared, settings.tunnels());
     var mesh = new Mesh(peers, replica.toString());
     var audit = new AuditLog(settings.audit(), settings.clock(), replica);
+    var closing = new AtomicBoolean();
     // Agents and callers share loops: a call whose tunnel is on its caller's loop never changes threads.
     var loops = EventLoops.start(Runtime.getRuntime().availableProcessors(), "gateway");
     var listeners = List.of(
@@ -155,13 +160,21 @@ public final class Gateway implements AutoCloseable {
             loops),
         HttpServer.start(
             HttpServerSettings.plain("gateway-health", settings.health()),
-            healthRoutes(trust, shared::render)));
+            healthRoutes(trust, closing, shared::render)));
     metrics.watch(sessions::all, () -> mesh.remote().replicas().size(), settings.clock(), audit);
     metrics.watch(listeners.get(0), listeners.get(1));
     trust.start();
     mesh.start();
     return new Gateway(
-        trust, sessions, feed, mesh, clockwork(settings, sessions), listeners, loops, audit);
+        trust,
+        sessions,
+        feed,
+        mesh,
+        clockwork(settings, sessions),
+        listeners,
+        loops,
+        audit,
+        closing);
   }
 
   private static Router agentRoutes(Admission admission) {
@@ -201,18 +214,21 @@ public final class Gateway implements AutoCloseable {
     return router.build();
   }
 
-  private static Router healthRoutes(PlaneTrust trust, Supplier<String> metrics) {
+  private static Router healthRoutes(
+      PlaneTrust trust, AtomicBoolean closing, Supplier<String> metrics) {
     var router = Router.builder();
     for (var path : List.of("/healthz", "/livez", "/health")) {
       router.route(Route.get(path, Policy.PUBLIC, exchange -> plain(exchange, 200, "OK")));
     }
     for (var path : List.of("/readyz", "/ready")) {
       router.route(Route.get(path, Policy.PUBLIC, exchange -> {
-        boolean synced = trust.synced();
-        plain(
-            exchange,
-            synced ? 200 : 503,
-            synced ? "OK" : "plane resources have not been read from the hub yet");
+        if (closing.get()) {
+          plain(exchange, 503, "this gateway is stopping; use another replica");
+        } else if (trust.synced()) {
+          plain(exchange, 200, "OK");
+        } else {
+          plain(exchange, 503, "plane resources have not been read from the hub yet");
+        }
       }));
     }
     router.route(Route.get(
@@ -303,9 +319,10 @@ public final class Gateway implements AutoCloseable {
     return sessions.all().size();
   }
 
-  /// Stops taking calls, lets running ones end for a few seconds, tells agents to go (GOAWAY), then closes everything.
+  /// Is not ready from now on, stops taking calls, lets running ones end for a few seconds, tells agents to go (GOAWAY), then closes everything.
   @Override
   public void close() {
+    closing.set(true);
     feed.close();
     callers.close();
     sessions.drainAll();

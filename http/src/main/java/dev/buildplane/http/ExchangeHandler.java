@@ -13,6 +13,7 @@ import io.netty.handler.codec.http2.Http2FrameStreamException;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.ReferenceCountUtil;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -32,6 +33,9 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
   /// Time an unread rest of a body is taken in after the answer, before the connection is closed.
   private static final long DISCARD_SECONDS = 5;
 
+  /// How long a resting connection of a server that stops waits for a request that its caller may have sent already.
+  private static final Duration LAST_REQUEST = Duration.ofSeconds(1);
+
   private final ServerCore core;
   private final boolean http2;
   private final @Nullable HeaderDeadline deadline;
@@ -40,6 +44,7 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
   private @Nullable NettyExchange current;
   private @Nullable Future<?> watchdog;
   private @Nullable Future<?> discardDeadline;
+  private @Nullable Future<?> lastRequest;
   private @Nullable Consumer<ExchangeHandler> handedOver;
   private boolean readPending;
   private boolean pumping;
@@ -167,12 +172,27 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
     return stopping;
   }
 
-  /// Ends the connection after the request in hand; at once when there is none.
+  /// Ends the connection after the request in hand. Where there is none, or its answer has not said that it is the last, one more request
+  /// may be on its way already; it is waited for, and its answer says so.
   void stop() {
     stopping = true;
     if (!http2 && current == null) {
-      context().close();
+      awaitLast();
     }
+  }
+
+  private void awaitLast() {
+    var context = context();
+    lastRequest = context
+        .executor()
+        .schedule(
+            () -> {
+              if (current == null) {
+                closeGently();
+              }
+            },
+            LAST_REQUEST.toMillis(),
+            TimeUnit.MILLISECONDS);
   }
 
   /// Gives out what is there, or reads, as far as the current exchange wants it.
@@ -257,11 +277,7 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
       discardRest();
       return;
     }
-    if (!reusable || stopping) {
-      closeGently();
-      return;
-    }
-    next();
+    nextOrEnd(reusable);
   }
 
   /// The rest of a discarded body is in.
@@ -270,10 +286,17 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
       discardDeadline.cancel(false);
       discardDeadline = null;
     }
-    if (reusable && !stopping) {
-      next();
-    } else {
+    nextOrEnd(reusable);
+  }
+
+  private void nextOrEnd(boolean reusable) {
+    if (!reusable) {
       closeGently();
+      return;
+    }
+    next();
+    if (stopping) {
+      awaitLast();
     }
   }
 
@@ -367,6 +390,9 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
     }
     if (discardDeadline != null) {
       discardDeadline.cancel(false);
+    }
+    if (lastRequest != null) {
+      lastRequest.cancel(false);
     }
   }
 

@@ -2,12 +2,16 @@ package dev.buildplane.http;
 
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.codec.http2.DefaultHttp2GoAwayFrame;
+import io.netty.handler.codec.http2.DefaultHttp2PingFrame;
 import io.netty.handler.codec.http2.Http2CodecUtil;
 import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameCodec;
+import io.netty.handler.codec.http2.Http2PingFrame;
 import io.netty.handler.codec.http2.Http2SettingsFrame;
 import io.netty.util.ReferenceCountUtil;
+import java.time.Duration;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -20,8 +24,15 @@ import org.slf4j.LoggerFactory;
 final class Http2Guard extends ChannelInboundHandlerAdapter {
   private static final Logger log = LoggerFactory.getLogger(Http2Guard.class);
 
+  private static final long GOAWAY_PING = 0x62_70_6c_65_61_76_65L;
+
+  /// How long the answer to the PING behind the first GOAWAY is waited for.
+  private static final Duration GOAWAY_PATIENCE = Duration.ofSeconds(1);
+
   private final Http2FrameCodec codec;
   private final HttpLimits limits;
+  private @Nullable ChannelHandlerContext context;
+  private @Nullable Future<?> leaving;
   private @Nullable Future<?> preface;
   private @Nullable Future<?> idle;
   private boolean restedLastTime;
@@ -36,6 +47,7 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
 
   @Override
   public void handlerAdded(ChannelHandlerContext ctx) {
+    context = ctx;
     preface = ctx.executor()
         .schedule(() -> ctx.close(), limits.headerRead().toNanos(), TimeUnit.NANOSECONDS);
     long period = Math.max(1, limits.idle().toMillis());
@@ -43,8 +55,36 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
         .scheduleWithFixedDelay(() -> checkIdle(ctx), period, period, TimeUnit.MILLISECONDS);
   }
 
+  /// Tells the caller to go, in the two steps of RFC 9113 section 6.8: the first GOAWAY leaves out no request that is on its way; when the PING
+  /// behind it is answered, all of those have come, and the connection ends with the last of them. On the event loop.
+  void stop() {
+    var ctx = context;
+    if (ctx == null || leaving != null) {
+      return;
+    }
+    leaving = ctx.executor()
+        .schedule(() -> leave(ctx), GOAWAY_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+    ctx.write(
+        new DefaultHttp2GoAwayFrame(Http2Error.NO_ERROR).setExtraStreamIds(Integer.MAX_VALUE));
+    ctx.writeAndFlush(new DefaultHttp2PingFrame(GOAWAY_PING));
+  }
+
+  private static void leave(ChannelHandlerContext ctx) {
+    ctx.write(new DefaultHttp2GoAwayFrame(Http2Error.NO_ERROR));
+    ctx.close(); // waits for the streams
+  }
+
+  private void answered(ChannelHandlerContext ctx, Http2PingFrame ping) {
+    if (ping.ack() && ping.content() == GOAWAY_PING && leaving != null && leaving.cancel(false)) {
+      leave(ctx);
+    }
+  }
+
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object msg) {
+    if (msg instanceof Http2PingFrame ping) {
+      answered(ctx, ping);
+    }
     ReferenceCountUtil.release(msg);
     restedLastTime = false;
     if (msg instanceof Http2SettingsFrame) {
@@ -120,6 +160,9 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
     }
     if (idle != null) {
       idle.cancel(false);
+    }
+    if (leaving != null) {
+      leaving.cancel(false);
     }
   }
 }

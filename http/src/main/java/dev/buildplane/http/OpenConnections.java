@@ -1,7 +1,6 @@
 package dev.buildplane.http;
 
 import io.netty.channel.Channel;
-import io.netty.handler.codec.http2.Http2FrameCodec;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -62,16 +61,20 @@ final class OpenConnections {
   /// Asks every connection to end after what it is at.
   void drain() {
     for (var channel : snapshot(true)) {
-      channel.eventLoop().execute(() -> {
-        var handler = channel.pipeline().get(ExchangeHandler.class);
-        if (handler != null) {
-          handler.stop();
-        } else if (channel.pipeline().get(Http2FrameCodec.class) != null) {
-          channel.close(); // sends GOAWAY and waits for the streams
-        } else {
-          channel.pipeline().fireUserEventTriggered(ServerStopping.EVENT);
-        }
-      });
+      channel.eventLoop().execute(() -> stop(channel));
+    }
+  }
+
+  /// Asks one, on its event loop.
+  static void stop(Channel channel) {
+    var handler = channel.pipeline().get(ExchangeHandler.class);
+    var guard = channel.pipeline().get(Http2Guard.class);
+    if (handler != null) {
+      handler.stop();
+    } else if (guard != null) {
+      guard.stop();
+    } else {
+      channel.pipeline().fireUserEventTriggered(ServerStopping.EVENT);
     }
   }
 
@@ -128,7 +131,7 @@ final class OpenConnections {
     }
   }
 
-  /// Fired through the pipeline of connections that left HTTP when the server begins to drain.
+  /// Fired through the pipeline of connections that left HTTP, or have not come to it yet, when the server begins to drain.
   enum ServerStopping {
     EVENT
   }

@@ -84,6 +84,7 @@ final class Pipelines {
   /// Chooses by ALPN once the handshake is over.
   private static final class ByProtocol extends ApplicationProtocolNegotiationHandler {
     private final ServerCore core;
+    private boolean stopping;
 
     ByProtocol(ServerCore core) {
       super(ApplicationProtocolNames.HTTP_1_1);
@@ -97,6 +98,9 @@ final class Pipelines {
       } else {
         http1(ctx.channel(), core);
       }
+      if (stopping) {
+        OpenConnections.stop(ctx.channel());
+      }
     }
 
     @Override
@@ -106,6 +110,7 @@ final class Pipelines {
           && !(done.cause() instanceof ClosedChannelException)) { // as probes of the bare port end
         core.handshakeFailures().increment();
       }
+      stopping |= event == OpenConnections.ServerStopping.EVENT;
       super.userEventTriggered(ctx, event);
     }
 
