@@ -33,6 +33,11 @@ interface Carrier {
   /// Whether that answer says that the request reached no agent, so that another way may be tried.
   boolean unreached(HttpResponse answer);
 
+  /// Whether an [#unreached] answer says that the agents there speak the protocol of v0.17, which does not carry the call.
+  default boolean notCarried(HttpResponse answer) {
+    return false;
+  }
+
   /// Notes a call, so that revoking what it was allowed for ends it.
   void began(ProxyCall call, PlaneRef ref);
 

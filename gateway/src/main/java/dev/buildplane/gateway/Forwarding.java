@@ -33,8 +33,11 @@ record Forwarding(Principal caller, String by, String auditID) {
   static final String GROUPS = "x-buildplane-forwarded-groups";
   static final String AUDIT_ID = "audit-id";
 
-  /// In answers to forwarded requests: the request went to no agent.
+  /// In answers to forwarded requests: the request went to no agent. Its value says why.
   static final String UNREACHED = "x-buildplane-unreached";
+
+  static final String NO_AGENT = "no agent";
+  static final String NOT_CARRIED = "not carried";
 
   /// In answers of the feed, and in the 101 to agents.
   static final String REPLICA = "x-buildplane-gateway-replica";

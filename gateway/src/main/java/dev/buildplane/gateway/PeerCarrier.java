@@ -42,6 +42,11 @@ record PeerCarrier(PeerPool pool, Forwarding forwarding) implements Carrier {
   }
 
   @Override
+  public boolean notCarried(HttpResponse answer) {
+    return Forwarding.NOT_CARRIED.equals(answer.headers().get(Forwarding.UNREACHED));
+  }
+
+  @Override
   public void began(ProxyCall call, PlaneRef ref) {}
 
   @Override

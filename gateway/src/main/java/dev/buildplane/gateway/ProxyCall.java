@@ -26,6 +26,7 @@ import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /// One proxied request: pumps between the caller's exchange and the stream of a [Carrier], each side held back by the other.
@@ -33,6 +34,13 @@ import org.jspecify.annotations.Nullable;
 /// All state lives on the caller's event loop; what happens on the stream's loop is passed over there in order. Only a
 /// 101 of the plane opens a raw pipe (CVE-2018-1002105); any other answer to an upgrade is an ordinary answer.
 final class ProxyCall implements AsyncExchange.BodyReader {
+  /// What an attempt that did nothing with the request left behind.
+  enum Left {
+    UNDONE,
+    /// The agents that way speak the protocol of v0.17, which has no way for such a call.
+    NOT_CARRIED
+  }
+
   private static final Set<String> IDEMPOTENT = Set.of("GET", "HEAD", "OPTIONS", "PUT", "DELETE");
 
   private final AsyncExchange exchange;
@@ -41,7 +49,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private final AuditLog.Call record;
   private final Duration answerDeadline;
   private final GatewayMetrics metrics;
-  private Optional<Runnable> again = Optional.empty();
+  private Optional<Consumer<Left>> again = Optional.empty();
   private @Nullable Channel stream;
   private @Nullable Future<?> deadline;
   private boolean bodyless;
@@ -71,7 +79,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   /// Sends the request. The stream takes it along as it opens, so that it passes from the caller's loop to the tunnel's once.
   ///
   /// @param again makes another attempt elsewhere; run at most once, and only when this one certainly did nothing with the request
-  void begin(Optional<Runnable> again) {
+  void begin(Optional<Consumer<Left>> again) {
     this.again = again;
     metrics.streamOpened();
     carrier.began(this, target.plane());
@@ -120,7 +128,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       callerDone();
     } else if (again.isPresent()) {
       finish(end(cause));
-      again.get().run();
+      again.get().accept(Left.UNDONE);
     } else {
       failed(
           cause instanceof TunnelException
@@ -187,8 +195,9 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private void answer(HttpResponse response) {
     int status = response.status().code();
     if (carrier.unreached(response)) {
+      var left = carrier.notCarried(response) ? Left.NOT_CARRIED : Left.UNDONE;
       ReferenceCountUtil.release(response);
-      elsewhere();
+      elsewhere(left);
       return;
     }
     if (bodyWaits) { // for this 100, or in vain
@@ -214,16 +223,21 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     ReferenceCountUtil.release(response); // interim answers are between the plane and its agent
   }
 
-  /// Another replica had no agent for it after all.
-  private void elsewhere() {
+  /// Another replica had no agent for it after all, or only such as do not carry it.
+  private void elsewhere(Left left) {
     if (again.isPresent()) {
       finish(End.REFUSED);
-      again.get().run();
+      again.get().accept(left);
     } else {
       failed(
-          new HttpProblem(
-              503,
-              "no replica reached an agent of " + target.key() + "; nothing was done, try again"),
+          switch (left) {
+            case NOT_CARRIED -> StreamingCall.notCarried(target);
+            case UNDONE ->
+              new HttpProblem(
+                  503,
+                  "no replica reached an agent of " + target.key()
+                      + "; nothing was done, try again");
+          },
           End.REFUSED);
     }
   }
@@ -304,7 +318,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     }
     if (mayRepeat(cause) && again.isPresent()) {
       finish(end(cause));
-      again.get().run();
+      again.get().accept(Left.UNDONE);
     } else {
       failed(problem(cause), end(cause));
     }

@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -55,13 +56,15 @@ final class ProxyHandler implements AsyncHandler {
   /// @param forwarded by whom, if it came from another replica: then it goes to an agent of this one or nowhere
   /// @param sessions connections here, each tried once
   /// @param replicas others, each tried once
+  /// @param notCarried whether an agent was left out because its protocol does not carry the call
   private record Tries(
       AsyncExchange exchange,
       ProxyTarget target,
       AuditLog.Call record,
       Optional<Forwarding> forwarded,
       Set<UUID> sessions,
-      Set<String> replicas) {
+      Set<String> replicas,
+      AtomicBoolean notCarried) {
     int count() {
       return sessions.size() + replicas.size();
     }
@@ -92,7 +95,14 @@ final class ProxyHandler implements AsyncHandler {
       record.target(target, verb);
       var forwarded = Forwarding.of(exchange.head(), exchange.principal());
       forwarded.ifPresent(record::forwardedBy);
-      var tries = new Tries(exchange, target, record, forwarded, new HashSet<>(), new HashSet<>());
+      var tries = new Tries(
+          exchange,
+          target,
+          record,
+          forwarded,
+          new HashSet<>(),
+          new HashSet<>(),
+          new AtomicBoolean());
       if (forwarded.isPresent()) {
         metrics.forwardedIn();
         allowed(tries); // the first replica has asked
@@ -185,15 +195,21 @@ final class ProxyHandler implements AsyncHandler {
         .orElse(null);
     if (session != null) {
       tries.sessions().add(session.id());
-      tries.record().connection(session.id());
       if (!session.streams() && StreamingCall.is(tries.exchange().head(), target)) {
-        refuse(tries.exchange(), tries.record(), StreamingCall.notCarried(target));
+        tries.notCarried().set(true); // one that streams would have been picked
+        elsewhere(tries);
         return;
       }
+      tries.record().connection(session.id());
       metrics.local();
       begin(tries, session);
       return;
     }
+    elsewhere(tries);
+  }
+
+  private void elsewhere(Tries tries) {
+    var target = tries.target();
     var way = tries.forwarded().isPresent()
         ? Optional.<RemoteConnections.Way>empty()
         : remote.pick(target.plane(), target.key(), tries.replicas());
@@ -213,11 +229,26 @@ final class ProxyHandler implements AsyncHandler {
   private void begin(Tries tries, Carrier carrier) {
     new ProxyCall(
             tries.exchange(), carrier, tries.target(), tries.record(), answerDeadline, metrics)
-        .begin(tries.count() < MAX_TRIES ? Optional.of(() -> attempt(tries)) : Optional.empty());
+        .begin(
+            tries.count() < MAX_TRIES ? Optional.of(left -> again(tries, left)) : Optional.empty());
+  }
+
+  private void again(Tries tries, ProxyCall.Left left) {
+    switch (left) {
+      case UNDONE -> attempt(tries);
+      case NOT_CARRIED -> {
+        tries.notCarried().set(true);
+        attempt(tries);
+      }
+    }
   }
 
   private void noAgent(Tries tries) {
     var target = tries.target();
+    if (tries.notCarried().get()) {
+      unreached(tries, StreamingCall.notCarried(target));
+      return;
+    }
     var key = target.plane().key();
     var here = sessions.of(target.key());
     var there = remote.of(target.key());
@@ -258,7 +289,9 @@ final class ProxyHandler implements AsyncHandler {
         .respond(
             problem.status(),
             Headers.of("content-type", rendered.contentType())
-                .with(Forwarding.UNREACHED, "no agent"),
+                .with(
+                    Forwarding.UNREACHED,
+                    tries.notCarried().get() ? Forwarding.NOT_CARRIED : Forwarding.NO_AGENT),
             rendered.body());
   }
 
