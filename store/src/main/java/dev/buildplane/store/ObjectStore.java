@@ -45,7 +45,11 @@ public final class ObjectStore implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ObjectStore.class);
 
   private final Database database;
-  private final Writer writer;
+  private final StoreSettings settings;
+
+  /// The writer thread's, and after its end that of whoever closes the store.
+  private Writer writer;
+
   private final BlockingQueue<Writer.Request> waiting =
       new ArrayBlockingQueue<>(MAX_WAITING_WRITES);
   private final BlockingQueue<Reader> readers = new ArrayBlockingQueue<>(READERS);
@@ -54,8 +58,10 @@ public final class ObjectStore implements AutoCloseable {
   private final Thread thread;
   private volatile boolean closing;
 
-  private ObjectStore(Database database, Writer writer, List<Reader> readers) {
+  private ObjectStore(
+      Database database, StoreSettings settings, Writer writer, List<Reader> readers) {
     this.database = database;
+    this.settings = settings;
     this.writer = writer;
     this.readers.addAll(readers);
     this.recent = new Recent(writer.revision());
@@ -74,7 +80,7 @@ public final class ObjectStore implements AutoCloseable {
       for (var i = 0; i < READERS; i++) {
         readers.add(new Reader(database));
       }
-      var store = new ObjectStore(database, writer, readers);
+      var store = new ObjectStore(database, settings, writer, readers);
       store.thread.start();
       return store;
     } catch (SQLException e) {
@@ -262,6 +268,19 @@ public final class ObjectStore implements AutoCloseable {
           new Unavailable("store " + database.file() + ": the write failed and was taken back", e);
       LOG.error("a commit of {} writes to {} failed", batch.size(), database.file(), e);
       batch.forEach(request -> request.done().completeExceptionally(problem));
+      renewWriter();
+    }
+  }
+
+  /// A new connection after a failure such as a full disk. SQLite rolls back by itself after some of them and not after others, so the old one cannot be
+  /// relied upon; closing it takes back whatever it had begun. When this fails too, the next write tries again.
+  private void renewWriter() {
+    try {
+      writer.close();
+      writer = new Writer(database, settings);
+    } catch (SQLException e) {
+      LOG.error(
+          "{} cannot be opened for writing; tried again with the next write", database.file(), e);
     }
   }
 
@@ -279,6 +298,7 @@ public final class ObjectStore implements AutoCloseable {
       writer.compact();
     } catch (SQLException e) {
       LOG.warn("compaction of {} failed; it is tried again later", database.file(), e);
+      renewWriter();
     }
   }
 

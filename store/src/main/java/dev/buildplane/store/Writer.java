@@ -62,20 +62,15 @@ final class Writer implements AutoCloseable {
 
   /// Commits the batch in one transaction and returns its changes in order, before the requesters
   /// are told: `published` runs between the two.
+  ///
+  /// @throws SQLException when nothing was written; the connection may be in any state and is of no further use
   void commit(List<Request> batch, java.util.function.Consumer<List<Change>> published)
       throws SQLException {
-    var before = revision;
     var verdicts = new ArrayList<Verdict>(batch.size());
-    try {
-      for (var request : batch) {
-        verdicts.add(apply(request));
-      }
-      connection.commit();
-    } catch (SQLException e) {
-      revision = before;
-      connection.rollback();
-      throw e;
+    for (var request : batch) {
+      verdicts.add(apply(request));
     }
+    connection.commit();
     var changes = new ArrayList<Change>(verdicts.size());
     for (var verdict : verdicts) {
       if (verdict.change() != null) {
@@ -140,6 +135,8 @@ final class Writer implements AutoCloseable {
 
   /// Forgets one step of history beyond the bounds and returns the new oldest revision. What every
   /// key was at that revision stays, so that listings at it remain whole.
+  ///
+  /// @throws SQLException as [#commit] does
   long compact() throws SQLException {
     var target =
         Math.min(Math.max(beyondCount(), beyondAge()), compacted + COMPACTION_STEP_REVISIONS);
@@ -153,9 +150,6 @@ final class Writer implements AutoCloseable {
       statement.executeUpdate("DELETE FROM log WHERE " + step + " AND kind = 2");
       statement.executeUpdate("UPDATE compaction SET revision = " + target);
       connection.commit();
-    } catch (SQLException e) {
-      connection.rollback();
-      throw e;
     }
     compacted = target;
     return compacted;
