@@ -12,7 +12,8 @@ import java.time.Duration;
 /// @param idle longest time a connection rests without a request, a caller stays silent inside a request body, or a
 ///   caller does not take a single byte of an answer that waits for it
 /// @param drain how long [HttpServer#close] lets requests finish before it cuts them
-/// @param connections most open connections of the server; further ones are closed at accept
+/// @param connections most open connections of the server; further ones are closed at accept, as are those beyond what the
+///   process's limit of open files leaves to connections
 /// @param connectionsPerAddress most open connections from one address
 /// @param streamsPerConnection HTTP/2 `SETTINGS_MAX_CONCURRENT_STREAMS`
 /// @param requestsInFlight most requests in blocking handlers at once; 503 beyond
@@ -54,7 +55,7 @@ public record HttpLimits(
       Duration.ofSeconds(15),
       Duration.ofSeconds(120),
       Duration.ofSeconds(5),
-      10_000,
+      16_384,
       2_000,
       250,
       4_096,

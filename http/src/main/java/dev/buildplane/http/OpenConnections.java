@@ -1,6 +1,8 @@
 package dev.buildplane.http;
 
+import com.sun.management.UnixOperatingSystemMXBean;
 import io.netty.channel.Channel;
+import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -9,11 +11,25 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/// The connections of one server, counted in total and by address. All fields are guarded by `lock`.
+/// The connections of one server, counted in total and by address, and those of all servers of the process: each takes a
+/// file descriptor, and the process needs some for its files and its own connections. All fields of an instance are guarded by `lock`.
 final class OpenConnections {
+  private static final Logger log = LoggerFactory.getLogger(OpenConnections.class);
+
+  /// File descriptors that connections of callers leave to the rest of the process: jars, the database, logs, connections to others.
+  static final int RESERVED_DESCRIPTORS = 200;
+
+  private static final AtomicInteger OPEN_IN_PROCESS = new AtomicInteger();
+  private static final long MOST_IN_PROCESS = mostInProcess();
+  private static final AtomicBoolean TOLD = new AtomicBoolean();
+
   private final HttpLimits limits;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition none = lock.newCondition();
@@ -23,6 +39,21 @@ final class OpenConnections {
 
   OpenConnections(HttpLimits limits) {
     this.limits = limits;
+    if (MOST_IN_PROCESS < limits.connections() && !TOLD.getAndSet(true)) {
+      log.warn(
+          "up to {} connections are allowed, but this process may have {} files open, of which {} are kept for itself: at most {} connections; raise the limit (ulimit -n)",
+          limits.connections(),
+          MOST_IN_PROCESS + RESERVED_DESCRIPTORS,
+          RESERVED_DESCRIPTORS,
+          MOST_IN_PROCESS);
+    }
+  }
+
+  /// RLIMIT_NOFILE less the reserve; no bound where the JVM cannot tell.
+  private static long mostInProcess() {
+    return ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean system
+        ? Math.max(1, system.getMaxFileDescriptorCount() - RESERVED_DESCRIPTORS)
+        : Long.MAX_VALUE;
   }
 
   /// Counts a new connection in; false when there are too many.
@@ -33,7 +64,8 @@ final class OpenConnections {
       int same = perAddress.getOrDefault(address, 0);
       if (draining
           || open.size() >= limits.connections()
-          || same >= limits.connectionsPerAddress()) {
+          || same >= limits.connectionsPerAddress()
+          || !takeDescriptor()) {
         return false;
       }
       open.add(channel);
@@ -45,7 +77,16 @@ final class OpenConnections {
     return true;
   }
 
+  private static boolean takeDescriptor() {
+    if (OPEN_IN_PROCESS.incrementAndGet() <= MOST_IN_PROCESS) {
+      return true;
+    }
+    OPEN_IN_PROCESS.decrementAndGet();
+    return false;
+  }
+
   private void remove(Channel channel, InetAddress address) {
+    OPEN_IN_PROCESS.decrementAndGet();
     lock.lock();
     try {
       open.remove(channel);
