@@ -28,11 +28,13 @@ import picocli.CommandLine.Mixin;
 final class PeersBench implements Callable<Integer> {
   private static final double GIB = 1 << 30;
   private static final double MIB = 1 << 20;
-  /// Enough for the JVM's second compiler to have seen what is hot.
-  private static final long WARM_UP_REQUESTS = 150_000;
+  /// A row is warm when the JVMs' compilers took less than this share of one processor for so many seconds on end.
+  private static final double QUIET_COMPILERS = 0.05;
 
-  /// Seconds, on a machine too slow for that.
-  private static final int WARM_UP_ROUNDS = 60;
+  private static final int QUIET_SECONDS = 3;
+
+  /// Seconds after which a row counts as it is.
+  private static final int WARM_UP_SECONDS = 120;
 
   private static final int WATCHES = 1000;
   private static final int WATCH_EVENTS = 60;
@@ -59,7 +61,7 @@ final class PeersBench implements Callable<Integer> {
       Main.printWhereAndWhen(out);
       var wanted = options.wanted();
       var idle = agentMemory(stage);
-      warmUp(stage.peers());
+      warmUp(stage);
       for (var measure : Measure.values()) {
         if (wanted.contains(measure)) {
           print(measure, stage);
@@ -90,15 +92,39 @@ final class PeersBench implements Callable<Integer> {
   }
 
   /// Compiled code on every way before anything counts.
-  private void warmUp(List<Peer> peers) throws Exception {
-    for (var peer : peers) {
-      var sent = 0L;
-      for (var i = 0; i < WARM_UP_ROUNDS && sent < WARM_UP_REQUESTS; i++) {
-        sent += client(peer).run(Request.get("/small"), 64, 0, 1.0).nanos().length;
-      }
+  private void warmUp(PeerStage stage) throws Exception {
+    out.printf(
+        "%n## Warm-up%n%nA row is loaded by 64 callers until the compilers of its JVMs take under %.0f %% of a processor for %d s, %d s at most. Compilers' time includes target and client.%n%n| | seconds | requests | compilers, CPU s |%n|---|---|---|---|%n",
+        QUIET_COMPILERS * 100, QUIET_SECONDS, WARM_UP_SECONDS);
+    for (var peer : stage.peers()) {
       client(peer).transfer(download(64 << 20), 1);
       client(peer).transfer(upload(64 << 20), 1);
+      warmUp(stage, peer);
     }
+  }
+
+  private void warmUp(PeerStage stage, Peer peer) throws Exception {
+    var processes = watched(stage, peer);
+    var begun = compilerSeconds(processes);
+    var before = begun;
+    var requests = 0L;
+    var seconds = 0;
+    for (var quiet = 0; quiet < QUIET_SECONDS && seconds < WARM_UP_SECONDS; seconds++) {
+      requests += client(peer).run(Request.get("/small"), 64, 0, 1.0).nanos().length;
+      var now = compilerSeconds(processes);
+      quiet = now - before < QUIET_COMPILERS ? quiet + 1 : 0;
+      before = now;
+    }
+    out.printf(
+        Locale.ROOT, "| %s | %d | %d | %.1f |%n", peer.name(), seconds, requests, before - begun);
+  }
+
+  private static double compilerSeconds(List<Usage> processes) throws IOException {
+    var sum = 0.0;
+    for (var process : processes) {
+      sum += process.compilerSeconds();
+    }
+    return sum;
   }
 
   private void small(PeerStage stage) throws Exception {

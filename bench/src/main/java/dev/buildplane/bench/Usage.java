@@ -2,6 +2,7 @@ package dev.buildplane.bench;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,12 +30,40 @@ record Usage(String name, ProcessHandle root, boolean children) {
   double cpuSeconds() throws IOException {
     var ticks = 0L;
     for (var process : all()) {
-      var stat = Files.readString(Path.of("/proc/" + process.pid() + "/stat"));
-      var fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
-      ticks +=
-          Long.parseLong(fields[UTIME_AFTER_NAME]) + Long.parseLong(fields[UTIME_AFTER_NAME + 1]);
+      ticks += ticks(Files.readString(Path.of("/proc/" + process.pid() + "/stat")));
     }
     return ticks / TICKS_PER_SECOND;
+  }
+
+  /// The part of it that the JVMs' compilers took, in seconds: threads named `C1 ...` and `C2 ...`. Compiler threads that have
+  /// ended are not in it.
+  double compilerSeconds() throws IOException {
+    var ticks = 0L;
+    for (var process : all()) {
+      try (var threads = Files.list(Path.of("/proc/" + process.pid() + "/task"))) {
+        for (var thread : threads.toList()) {
+          var stat = compilerStat(thread);
+          if (!stat.isEmpty()) {
+            ticks += ticks(stat);
+          }
+        }
+      }
+    }
+    return ticks / TICKS_PER_SECOND;
+  }
+
+  private static String compilerStat(Path thread) throws IOException {
+    try {
+      var stat = Files.readString(thread.resolve("stat"));
+      return stat.contains("(C1 ") || stat.contains("(C2 ") ? stat : "";
+    } catch (NoSuchFileException ended) {
+      return "";
+    }
+  }
+
+  private static long ticks(String stat) {
+    var fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+    return Long.parseLong(fields[UTIME_AFTER_NAME]) + Long.parseLong(fields[UTIME_AFTER_NAME + 1]);
   }
 
   double residentMebibytes() throws IOException {
