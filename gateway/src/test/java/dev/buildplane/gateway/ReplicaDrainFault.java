@@ -42,7 +42,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(300)
 class ReplicaDrainFault {
   private static final int CALLERS_OF_EACH_KIND = 2;
-  private static final int CALLS_AROUND = 200;
+  private static final int CALLS_AROUND = 100;
   private static final int HALF_BYTES = 64 * 1024;
 
   /// Longer than any wait here, so that nothing is cut because the machine is slow.
@@ -186,7 +186,8 @@ class ReplicaDrainFault {
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.body()).hasSize(2 * HALF_BYTES);
       }
-      closing.get(60, TimeUnit.SECONDS);
+      clients.forEach(HttpClient::close); // a resting connection would be waited for
+      closing.get(120, TimeUnit.SECONDS);
       gateways.remove(going);
       awaitServed();
       stopping = true;
@@ -196,7 +197,6 @@ class ReplicaDrainFault {
       }
       assertThat(losses).isEmpty();
       assertThat(both.agent().ready()).isTrue();
-      clients.forEach(HttpClient::close);
     }
   }
 

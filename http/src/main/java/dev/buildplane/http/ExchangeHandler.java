@@ -13,7 +13,6 @@ import io.netty.handler.codec.http2.Http2FrameStreamException;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.ReferenceCountUtil;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -32,9 +31,6 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
 
   /// Time an unread rest of a body is taken in after the answer, before the connection is closed.
   private static final long DISCARD_SECONDS = 5;
-
-  /// How long a resting connection of a server that stops waits for a request that its caller may have sent already.
-  private static final Duration LAST_REQUEST = Duration.ofSeconds(1);
 
   private final ServerCore core;
   private final boolean http2;
@@ -191,7 +187,7 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
                 closeGently();
               }
             },
-            LAST_REQUEST.toMillis(),
+            core.limits().farewell().toMillis(),
             TimeUnit.MILLISECONDS);
   }
 

@@ -11,7 +11,6 @@ import io.netty.handler.codec.http2.Http2FrameCodec;
 import io.netty.handler.codec.http2.Http2PingFrame;
 import io.netty.handler.codec.http2.Http2SettingsFrame;
 import io.netty.util.ReferenceCountUtil;
-import java.time.Duration;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -25,9 +24,6 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
   private static final Logger log = LoggerFactory.getLogger(Http2Guard.class);
 
   private static final long GOAWAY_PING = 0x62_70_6c_65_61_76_65L;
-
-  /// How long the answer to the PING behind the first GOAWAY is waited for.
-  private static final Duration GOAWAY_PATIENCE = Duration.ofSeconds(1);
 
   private final Http2FrameCodec codec;
   private final HttpLimits limits;
@@ -63,7 +59,7 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
       return;
     }
     leaving = ctx.executor()
-        .schedule(() -> leave(ctx), GOAWAY_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+        .schedule(() -> leave(ctx), limits.farewell().toMillis(), TimeUnit.MILLISECONDS);
     ctx.write(
         new DefaultHttp2GoAwayFrame(Http2Error.NO_ERROR).setExtraStreamIds(Integer.MAX_VALUE));
     ctx.writeAndFlush(new DefaultHttp2PingFrame(GOAWAY_PING));

@@ -47,6 +47,8 @@ public record HttpLimits(
   /// Largest dynamic header table our HTTP/2 encoder keeps for a caller, in bytes, whatever the caller would allow.
   public static final int ENCODER_TABLE_BYTES = 4096;
 
+  private static final int FAREWELL_SHARE = 5;
+
   public static final HttpLimits DEFAULT = new HttpLimits(
       32 * 1024,
       64 * 1024,
@@ -83,6 +85,12 @@ public record HttpLimits(
         resetWindow,
         streamWindowBytes,
         discardBytes);
+  }
+
+  /// Of the time to drain, how long a resting HTTP/1.1 connection waits for a request that its caller may have sent already, and the
+  /// PING behind a first GOAWAY for its answer.
+  Duration farewell() {
+    return drain.dividedBy(FAREWELL_SHARE);
   }
 
   /// With another drain time.
