@@ -96,6 +96,9 @@ final class PeerConnection {
         .handler(new ChannelInitializer<Http2StreamChannel>() {
           @Override
           protected void initChannel(Http2StreamChannel stream) {
+            // A peer that has answered early resets the stream (RFC 9113 section 8.1). What of the body then cannot be written must not close
+            // it under the answer, which may still wait to be read.
+            stream.config().setAutoClose(false);
             stream
                 .pipeline()
                 .addLast(new Http2StreamFrameToHttpObjectCodec(false))
