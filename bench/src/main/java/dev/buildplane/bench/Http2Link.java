@@ -77,10 +77,12 @@ final class Http2Link extends Http2ConnectionHandler implements Link {
     nextStream += 2;
     answers.put(stream, answer);
     encoder().writeHeaders(ctx, stream, headers, 0, request.bodyBytes() == 0, ctx.newPromise());
-    ctx.flush();
+    flush(ctx);
     Uploader.start(request, (block, last) -> {
       var written = encoder().writeData(ctx, stream, block, 0, last, ctx.newPromise());
-      ctx.flush();
+      // Ours, not the context's, which passes this handler by: a block left with the flow control would wait for a frame
+      // from the peer, who waits for the block.
+      flush(ctx);
       return written;
     });
   }
