@@ -5,11 +5,14 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.codec.DecoderException;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
-import io.netty.handler.codec.http2.Http2FrameStreamException;
+import io.netty.handler.codec.http2.Http2CodecUtil;
+import io.netty.handler.codec.http2.Http2Error;
+import io.netty.handler.codec.http2.Http2ResetFrame;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.ReferenceCountUtil;
@@ -110,6 +113,10 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void userEventTriggered(ChannelHandlerContext context, Object event) {
+    if (event instanceof Http2ResetFrame) {
+      // Once the codec has ended the stream. Its channel would wait for somebody to read what has come.
+      context.executor().execute(() -> context.close());
+    }
     if (event instanceof ChannelInputShutdownEvent || event instanceof SslCloseCompletionEvent) {
       context.close();
     }
@@ -142,11 +149,21 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
         core.settings().name(),
         context.channel().remoteAddress(),
         cause);
-    if (cause instanceof Http2FrameStreamException broken) {
-      // With its own code, which the codec counts (CVE-2025-8671). Closing alone says CANCEL, which it does not count.
-      context.writeAndFlush(new DefaultHttp2ResetFrame(broken.error()));
+    if (http2) {
+      // With a code that says whose fault it is: closing alone says CANCEL.
+      context.writeAndFlush(new DefaultHttp2ResetFrame(codeFor(cause)));
     }
     context.close();
+  }
+
+  private static Http2Error codeFor(Throwable cause) {
+    var broken = Http2CodecUtil.getEmbeddedHttp2Exception(cause);
+    if (broken != null) {
+      return broken.error();
+    }
+    return cause instanceof DecoderException
+        ? Http2Error.PROTOCOL_ERROR
+        : Http2Error.INTERNAL_ERROR;
   }
 
   ChannelHandlerContext context() {

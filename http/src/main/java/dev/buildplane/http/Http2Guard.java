@@ -1,7 +1,10 @@
 package dev.buildplane.http;
 
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.group.ChannelGroup;
+import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.handler.codec.http2.DefaultHttp2GoAwayFrame;
 import io.netty.handler.codec.http2.DefaultHttp2PingFrame;
 import io.netty.handler.codec.http2.Http2CodecUtil;
@@ -11,6 +14,7 @@ import io.netty.handler.codec.http2.Http2FrameCodec;
 import io.netty.handler.codec.http2.Http2PingFrame;
 import io.netty.handler.codec.http2.Http2SettingsFrame;
 import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.EventExecutor;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -18,8 +22,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Watches one HTTP/2 connection as a whole: its preface must come in time, it may not rest without streams for ever, it may
-/// not flood us with frames that only we have work with, and it does not say how much our encoder remembers. Swallows the
-/// connection's own frames, which the codec has dealt with. Event loop only.
+/// not flood us with frames that only we have work with, and it does not say how much our encoder remembers. When it is gone its
+/// streams are: those whose body nobody reads would otherwise stay, with what came of it. Swallows the connection's own frames,
+/// which the codec has dealt with. Event loop only.
 final class Http2Guard extends ChannelInboundHandlerAdapter {
   private static final Logger log = LoggerFactory.getLogger(Http2Guard.class);
 
@@ -29,6 +34,7 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
   private final HttpLimits limits;
   private @Nullable ChannelHandlerContext context;
   private @Nullable Future<?> leaving;
+  private final ChannelGroup streams;
   private @Nullable Future<?> preface;
   private @Nullable Future<?> idle;
   private boolean restedLastTime;
@@ -36,9 +42,15 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
   private int controlFrames;
   private boolean cut;
 
-  Http2Guard(Http2FrameCodec codec, HttpLimits limits) {
+  Http2Guard(Http2FrameCodec codec, HttpLimits limits, EventExecutor loop) {
     this.codec = codec;
     this.limits = limits;
+    this.streams = new DefaultChannelGroup(loop);
+  }
+
+  /// One more stream, until it is closed.
+  void opened(Channel stream) {
+    streams.add(stream);
   }
 
   @Override
@@ -125,6 +137,7 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
   @Override
   public void channelInactive(ChannelHandlerContext ctx) {
     cancel();
+    streams.close();
     ctx.fireChannelInactive();
   }
 

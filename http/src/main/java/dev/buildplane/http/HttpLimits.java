@@ -17,7 +17,8 @@ import java.time.Duration;
 /// @param connectionsPerAddress most open connections from one address
 /// @param streamsPerConnection HTTP/2 `SETTINGS_MAX_CONCURRENT_STREAMS`
 /// @param requestsInFlight most requests in blocking handlers at once; 503 beyond
-/// @param resetsPerWindow HTTP/2 RST_STREAM frames a caller may send within `resetWindow` (CVE-2023-44487)
+/// @param resetsPerWindow HTTP/2 RST_STREAM frames a caller may send within `resetWindow` (CVE-2023-44487), and as many it may
+///   make the server send by its errors (CVE-2025-8671); the connection ends with `ENHANCE_YOUR_CALM` beyond
 /// @param resetWindow the window of `resetsPerWindow`, whole seconds
 /// @param streamWindowBytes HTTP/2 receive window of one stream, in bytes: what may wait for a handler that does not read
 /// @param discardBytes how much of a body nobody read is taken in after the answer, to keep the connection usable
@@ -46,6 +47,9 @@ public record HttpLimits(
 
   /// Largest dynamic header table our HTTP/2 encoder keeps for a caller, in bytes, whatever the caller would allow.
   public static final int ENCODER_TABLE_BYTES = 4096;
+
+  /// Streams of a connection that the server reset last and remembers, so that what was on its way for them is ignored.
+  public static final int RESET_STREAMS_REMEMBERED = 1000;
 
   private static final int FAREWELL_SHARE = 5;
 
@@ -129,6 +133,26 @@ public record HttpLimits(
         requestsInFlight,
         resetsPerWindow,
         resetWindow,
+        streamWindowBytes,
+        discardBytes);
+  }
+
+  /// With another bound on resets.
+  public HttpLimits withResets(int perWindow, Duration window) {
+    return new HttpLimits(
+        initialLineBytes,
+        headerBytes,
+        headerLines,
+        tlsHandshake,
+        headerRead,
+        idle,
+        drain,
+        connections,
+        connectionsPerAddress,
+        streamsPerConnection,
+        requestsInFlight,
+        perWindow,
+        window,
         streamWindowBytes,
         discardBytes);
   }

@@ -494,6 +494,8 @@ final class NettyExchange implements AsyncExchange {
     owner.context().writeAndFlush(last).addListener(future -> {
       if (future.isSuccess()) {
         answerWritten();
+      } else if (owner.http2()) {
+        owner.context().close(); // the stream is gone
       }
     });
   }
@@ -519,8 +521,10 @@ final class NettyExchange implements AsyncExchange {
     runCloseActions();
     if (owner.http2()) {
       if (endOfRequest == null) {
-        // RFC 9113 section 8.1: tell the caller to stop sending without taking the answer back.
+        // RFC 9113 section 8.1: tell the caller to stop sending without taking the answer back. Closing drops what has come
+        // of the body: a channel whose stream has ended waits for ever for somebody to read that.
         owner.context().writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.NO_ERROR));
+        owner.context().close();
       }
       return;
     }

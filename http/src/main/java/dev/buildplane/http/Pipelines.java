@@ -5,9 +5,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
 import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.handler.codec.http2.DefaultHttp2LocalFlowController;
-import io.netty.handler.codec.http2.Http2FrameCodecBuilder;
 import io.netty.handler.codec.http2.Http2MultiplexHandler;
-import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2StreamFrameToHttpObjectCodec;
 import io.netty.handler.ssl.ApplicationProtocolNames;
 import io.netty.handler.ssl.ApplicationProtocolNegotiationHandler;
@@ -49,21 +47,14 @@ final class Pipelines {
 
   private static void http2(Channel channel, ServerCore core) {
     var limits = core.limits();
-    var codec = Http2FrameCodecBuilder.forServer()
-        .initialSettings(Http2Settings.defaultSettings()
-            .maxConcurrentStreams(limits.streamsPerConnection())
-            .initialWindowSize(limits.streamWindowBytes())
-            .maxHeaderListSize(limits.headerBytes()))
-        .decoderEnforceMaxRstFramesPerWindow(
-            limits.resetsPerWindow(), Math.toIntExact(limits.resetWindow().toSeconds()))
-        .gracefulShutdownTimeoutMillis(limits.drain().toMillis())
-        .build();
+    var codec = CallerCodec.create(limits);
     var connection = codec.connection();
     // Refilled at once: streams that nobody reads must not use up the window of all others.
     connection
         .local()
         .flowController(new DefaultHttp2LocalFlowController(connection, WINDOW_UPDATE_RATIO, true)
             .frameWriter(codec.encoder().frameWriter()));
+    var guard = new Http2Guard(codec, limits, channel.eventLoop());
     channel
         .pipeline()
         .addLast(codec)
@@ -71,6 +62,7 @@ final class Pipelines {
           @Override
           protected void initChannel(Channel stream) {
             stream.config().setAutoRead(false);
+            guard.opened(stream);
             stream
                 .pipeline()
                 .addLast(new StrictHttp2Heads())
@@ -78,7 +70,7 @@ final class Pipelines {
                 .addLast(new ExchangeHandler(core, true, null));
           }
         }))
-        .addLast(new Http2Guard(codec, limits));
+        .addLast(guard);
   }
 
   /// Chooses by ALPN once the handshake is over.

@@ -4,6 +4,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.EventLoop;
+import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http2.Http2Connection;
 import io.netty.handler.codec.http2.Http2Exception;
@@ -61,9 +62,13 @@ final class Http2Tunnel {
     var connection = new TunnelConnection(channel, settings, settings.pingInterval());
     var codec = TunnelCodecBuilder.agentEnd(settings).build();
     codec.connection().addListener(connection.streamCounter());
+    // Requests of a lost tunnel have nobody to answer. The channel of one whose body is not read would wait for that.
+    var open = new DefaultChannelGroup(channel.eventLoop());
+    connection.closed().thenRun(() -> open.forEach(stream -> stream.unsafe().closeForcibly()));
     var multiplexer = new Http2MultiplexHandler(new ChannelInitializer<Http2StreamChannel>() {
       @Override
       protected void initChannel(Http2StreamChannel stream) {
+        open.add(stream);
         stream.pipeline().addLast(new AgentStreamCodec(connection), streams);
       }
     });

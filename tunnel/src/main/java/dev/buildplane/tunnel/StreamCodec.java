@@ -213,6 +213,7 @@ abstract sealed class StreamCodec extends ChannelDuplexHandler
     } else {
       closedHere = true;
       ctx.writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.INTERNAL_ERROR), promise);
+      ctx.close(); // else it would wait for somebody to read what has come
     }
   }
 

@@ -34,6 +34,7 @@ final class TestTarget extends ChannelInitializer<Channel> {
   final AtomicLong read = new AtomicLong();
   final BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
   final BlockingQueue<HttpRequest> requests = new LinkedBlockingQueue<>();
+  final BlockingQueue<Channel> held = new LinkedBlockingQueue<>();
 
   @Override
   protected void initChannel(Channel stream) {
@@ -92,6 +93,12 @@ final class TestTarget extends ChannelInitializer<Channel> {
         ctx.write(head(403));
         ctx.write(text("no shell for you"));
         ctx.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
+      } else if (path.startsWith("/unread/")) {
+        ctx.channel().config().setAutoRead(false);
+        held.add(ctx.channel());
+        if (path.equals("/unread/break")) {
+          ctx.writeAndFlush(head(200));
+        }
       } else if (path.equals("/echo")) {
         ctx.writeAndFlush(head(200));
       } else if (path.equals("/break")) {

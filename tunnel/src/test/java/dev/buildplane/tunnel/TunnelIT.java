@@ -224,6 +224,37 @@ class TunnelIT {
             TunnelException.class, e -> assertThat(e.neverProcessed()).isTrue());
   }
 
+  /// Uploads, until the agent's end has more than anybody reads there.
+  private Call unread(String path) throws Exception {
+    var call = Call.send(net.gatewayEnd, Call.post(path));
+    net.target.requests.take();
+    for (int i = 0; i < 3; i++) {
+      call.channel.writeAndFlush(
+          new DefaultHttpContent(Unpooled.copiedBuffer("unread", StandardCharsets.UTF_8)));
+      Call.send(net.gatewayEnd, Call.get("/hello")).text(); // so it has come
+      net.target.requests.take();
+    }
+    return call;
+  }
+
+  @Test
+  void aRequestEndsWithItsConnectionThoughNobodyReadsItsBody() throws Exception {
+    unread("/unread/held");
+    await().atMost(PATIENCE).until(() -> net.target.open.get() == 1);
+    net.gatewayEnd.close(new CloseReason(CloseReason.Code.CLOSED_HERE, "gone"));
+    await().atMost(PATIENCE).until(() -> net.target.open.get() == 0);
+    var failure = (TunnelException) net.target.failures.poll(30, TimeUnit.SECONDS);
+    assertThat(failure.code()).isEqualTo(TunnelException.Code.CONNECTION_LOST);
+  }
+
+  @Test
+  void aRequestEndsWithABrokenAnswerThoughNobodyReadsItsBody() throws Exception {
+    var call = unread("/unread/break");
+    net.target.held.poll(30, TimeUnit.SECONDS).writeAndFlush(StreamAbort.INSTANCE);
+    assertThat(call.failed().code()).isEqualTo(TunnelException.Code.RESET);
+    await().atMost(PATIENCE).until(() -> net.target.open.get() == 0);
+  }
+
   @Test
   void aDrainingAgentFinishesWhatItHasAndTakesNothingNew() throws Exception {
     var running = Call.send(net.gatewayEnd, Call.post("/echo"));
