@@ -8,6 +8,7 @@ import dev.buildplane.testkit.RawHttp;
 import dev.buildplane.testkit.WebSocketEnvelope;
 import dev.buildplane.tunnel.TunnelSettings;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -27,6 +28,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class HostileAgentFault {
   private static final String PLANE = "hostile";
+  private static final long PROTOCOL_ERROR = 1;
   private static final String PATH =
       "/api/proxy/buildplane/" + PLANE + "/_cluster/" + PLANE + "/k8s/x";
 
@@ -64,6 +66,13 @@ class HostileAgentFault {
       "window overflow",
           tunnel -> tunnel.windowUpdate(0, Integer.MAX_VALUE).windowUpdate(0, Integer.MAX_VALUE),
       "garbage", tunnel -> tunnel.frame(HostileHttp2.SETTINGS, 0, 0, new byte[] {1}));
+
+  /// A request that nobody made, promised on stream 2.
+  private static byte[] promise() {
+    var request = HostileHttp2.block(
+        ":method", "GET", ":scheme", "https", ":authority", "k8s", ":path", "/api/v1/secrets");
+    return ByteBuffer.allocate(4 + request.length).putInt(2).put(request).array();
+  }
 
   private final Chain chain;
   private RawHttp connection;
@@ -168,6 +177,20 @@ class HostileAgentFault {
     var waiting = call();
     int stream = tunnel.opened();
     tunnel.headers(stream, false, ":status", "99999").flush();
+    assertThat(waiting.get(60, TimeUnit.SECONDS)).isEqualTo(502);
+  }
+
+  @Test
+  void aPushEndsTheTunnelAndItsCalls() throws Exception {
+    tunnel.frame(HostileHttp2.SETTINGS, 0, 0).flush();
+    join();
+    var waiting = call();
+    int stream = tunnel.opened();
+    tunnel
+        .frame(HostileHttp2.PUSH_PROMISE, HostileHttp2.END_HEADERS, stream, promise())
+        .headers(2, true, ":status", "200")
+        .flush();
+    assertThat(tunnel.end()).isIn(HostileHttp2.NO_CODE, PROTOCOL_ERROR);
     assertThat(waiting.get(60, TimeUnit.SECONDS)).isEqualTo(502);
   }
 

@@ -115,23 +115,27 @@ class Http2Fault {
       Map.entry("an even stream", connection -> connection.request(2, true, "GET", "/healthz")),
       Map.entry("data on no stream", connection -> connection.frame(DATA, 0, 0, (byte) 1)));
 
-  /// CVE-2025-8671: resets that the server is made to send. Not each of them ends the connection.
-  private static final Map<String, Attack> PROVOKED = Map.ofEntries(
-      Map.entry("made you reset by empty window updates", connection -> {
+  /// Makes the server reset every request for `path`.
+  @FunctionalInterface
+  private interface Provocation {
+    void on(HostileHttp2 connection, String path) throws IOException;
+  }
+
+  /// CVE-2025-8671: resets that the server is made to send.
+  private static final Map<String, Provocation> PROVOKED = Map.ofEntries(
+      Map.entry("made you reset by empty window updates", (connection, path) -> {
         for (int stream = 1; stream < 4000; stream += 2) {
-          connection.request(stream, false, "POST", "/healthz").windowUpdate(stream, 0);
+          connection.request(stream, false, "POST", path).windowUpdate(stream, 0);
         }
       }),
-      Map.entry("made you reset by data after the end", connection -> {
+      Map.entry("made you reset by data after the end", (connection, path) -> {
         for (int stream = 1; stream < 4000; stream += 2) {
-          connection.request(stream, true, "GET", "/healthz").frame(DATA, 0, stream, (byte) 1);
+          connection.request(stream, true, "GET", path).frame(DATA, 0, stream, (byte) 1);
         }
       }),
-      Map.entry("made you reset by window overflow", connection -> {
+      Map.entry("made you reset by window overflow", (connection, path) -> {
         for (int stream = 1; stream < 4000; stream += 2) {
-          connection
-              .request(stream, false, "POST", "/healthz")
-              .windowUpdate(stream, Integer.MAX_VALUE);
+          connection.request(stream, false, "POST", path).windowUpdate(stream, Integer.MAX_VALUE);
         }
       }));
 
@@ -215,13 +219,33 @@ class Http2Fault {
   void provokedResetsLeaveOthersServed(String attack, String listener) throws Exception {
     try (var connection = HostileHttp2.connect(chain.port(listener), chain.tls(null))) {
       try {
-        PROVOKED.get(attack).on(connection);
+        PROVOKED.get(attack).on(connection, "/healthz");
         connection.flush();
       } catch (IOException e) {
         // Cut in the middle: just as well.
       }
       everybodyElseIsServed();
     }
+  }
+
+  static Stream<String> provocations() {
+    return PROVOKED.keySet().stream().sorted();
+  }
+
+  /// What makes it an attack: the target would go on with requests that no longer count.
+  @ParameterizedTest
+  @MethodSource("provocations")
+  void resetsProvokedWhileTheTargetWorksEndTheConnection(String attack) throws Exception {
+    try (var connection = HostileHttp2.connect(chain.port("callers"), chain.tls(chain.operator))) {
+      try {
+        PROVOKED.get(attack).on(connection, Chain.PROXY + "/hold");
+        connection.flush();
+      } catch (IOException e) {
+        // Cut in the middle: that is what is wanted.
+      }
+      assertThat(connection.end()).isIn(HostileHttp2.NO_CODE, ENHANCE_YOUR_CALM);
+    }
+    chain.target.forget();
   }
 
   @ParameterizedTest
