@@ -76,8 +76,8 @@ class LoadClientIT {
   @ValueSource(booleans = {false, true})
   void anUploadIsSentToItsEnd(boolean http2) throws Exception {
     try (var server = sink();
-        var client = new LoadClient(new Endpoint(
-            "localhost", server.port(), "", http2, ca.trust(), Optional.empty()))) {
+        var client = new LoadClient(
+            new Endpoint("localhost", server.port(), "", http2, ca.trust(), Optional.empty()))) {
       var request = Request.upload("/sink", new byte[BLOCK_BYTES], UPLOAD_BYTES / BLOCK_BYTES);
       for (int i = 0; i < 3; i++) {
         assertThat(client.once(request)).asString(US_ASCII).isEqualTo(Long.toString(UPLOAD_BYTES));
