@@ -15,6 +15,7 @@ import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.Date;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -22,8 +23,8 @@ import java.util.stream.Stream;
 
 /// Judges a certificate chain as Go's `x509.Certificate.Verify` does, which is what agents were issued for: the bundle
 /// is the whole root set, the rest of the handshake's chain are intermediates, a leaf that is itself in the bundle is
-/// good, anchors must be valid and may sign only when they are CAs, usages nest (reference: planes, section 4.2). No
-/// revocation lists are read and no names are compared. Pure; any thread.
+/// good, anchors must be valid and may sign only when they are CAs, usages nest, and name constraints bind from the anchor down
+/// (reference: planes, section 4.2). No revocation lists are read and no name is compared with a planeID. Pure; any thread.
 public final class ChainVerifier {
   /// Certificates of one handshake that are looked at, leaf included; a longer chain is cut.
   static final int MAX_CHAIN_CERTIFICATES = 16;
@@ -79,17 +80,57 @@ public final class ChainVerifier {
     }
     var intermediates =
         chain.stream().skip(1).filter(link -> allows(link, purpose)).toList();
+    var why = "no path from it to a CA of the bundle";
     try {
-      var path = build(leaf, intermediates, roots, now);
-      var links = path.getCertPath().getCertificates().stream().map(X509Certificate.class::cast);
-      var expiry = Stream.concat(links, Stream.of(path.getTrustAnchor().getTrustedCert()))
-          .map(ChainVerifier::notAfter)
-          .min(Instant::compareTo)
-          .orElseThrow();
-      return new Verdict.Trusted(expiry);
+      // Each round has one root fewer.
+      for (var left = new HashSet<>(roots); !left.isEmpty(); ) {
+        var path = build(leaf, intermediates, left, now);
+        var root = path.getTrustAnchor().getTrustedCert();
+        var links = links(path);
+        if (permits(root, links)) {
+          return new Verdict.Trusted(expiry(links, root));
+        }
+        why = "the name constraints of the CA " + subject(root) + " do not permit its names";
+        left.remove(path.getTrustAnchor());
+      }
+      return unknown(leaf, why);
     } catch (CertPathBuilderException noPath) {
-      return unknown(leaf, "no path from it to a CA of the bundle");
+      return unknown(leaf, why);
     }
+  }
+
+  private static List<X509Certificate> links(PKIXCertPathBuilderResult path) {
+    return path.getCertPath().getCertificates().stream()
+        .map(X509Certificate.class::cast)
+        .toList();
+  }
+
+  private static Instant expiry(List<X509Certificate> links, X509Certificate root) {
+    return Stream.concat(links.stream(), Stream.of(root))
+        .map(ChainVerifier::notAfter)
+        .min(Instant::compareTo)
+        .orElseThrow();
+  }
+
+  /// Whether the name constraints in the anchor, if there are any, permit the names of all that is below it. RFC 5280 section 6.1
+  /// leaves those of an anchor to whoever trusts it, and Java takes none; Go applies them, and so does everybody who
+  /// writes them into a root.
+  ///
+  /// @param links leaf first, without the anchor
+  private static boolean permits(X509Certificate root, List<X509Certificate> links) {
+    try {
+      var constraints = NameRules.of(root);
+      return constraints.isEmpty()
+          || links.stream()
+              .filter(link -> link.equals(links.getFirst()) || !isSelfIssued(link))
+              .allMatch(constraints.get()::permit);
+    } catch (IllegalArgumentException unreadable) {
+      return false; // constraints that nobody can read permit nothing
+    }
+  }
+
+  private static boolean isSelfIssued(X509Certificate link) {
+    return link.getSubjectX500Principal().equals(link.getIssuerX500Principal());
   }
 
   private static PKIXCertPathBuilderResult build(

@@ -61,6 +61,7 @@ class ChainVerifierTest {
     keysAndVersions(ca);
     impostors(ca, other, leaf);
     extensions(ca);
+    constrainedRoots();
     return CASES.stream();
   }
 
@@ -301,6 +302,68 @@ class ChainVerifierTest {
         ca);
   }
 
+  private static void constrainedRoots() throws Exception {
+    var root = Forge.named("constrained").ca().permitting("ci.example").selfSigned();
+    var inside = Forge.named("a").client().dns("agent.ci.example").by(root);
+    var outside = Forge.named("a").client().dns("agent.prod.example").by(root);
+    good("a name within the constraints of the root", List.of(inside), root);
+    bad(
+        "a name outside the constraints of the root",
+        Reason.UNKNOWN_AUTHORITY,
+        List.of(outside),
+        root);
+    good(
+        "no name of the kind that the root constrains",
+        List.of(Forge.named("a").client().by(root)),
+        root);
+    var step = Forge.named("step").ca().by(root);
+    good(
+        "a name within the constraints of the root above an intermediate",
+        List.of(Forge.named("a").client().dns("agent.ci.example").by(step), step),
+        root);
+    bad(
+        "a name outside the constraints of the root above an intermediate",
+        Reason.UNKNOWN_AUTHORITY,
+        List.of(Forge.named("a").client().dns("agent.prod.example").by(step), step),
+        root);
+    var wider = Forge.named("wider").ca().permitting("example").by(root);
+    bad(
+        "an intermediate that permits more than its root",
+        Reason.UNKNOWN_AUTHORITY,
+        List.of(Forge.named("a").client().dns("agent.prod.example").by(wider), wider),
+        root);
+    var renewed = Forge.named("constrained").ca().withKeysOf(root).selfSigned();
+    good("the same CA without constraints beside it", List.of(outside), root, renewed);
+    good("the same CA without constraints before it", List.of(outside), renewed, root);
+    good("a leaf that is the anchor, whatever its CA permits", List.of(outside), root, outside);
+    var excluding = Forge.named("excluding").ca().excluding("prod.example").selfSigned();
+    good(
+        "a name that the root does not exclude",
+        List.of(Forge.named("a").client().dns("agent.ci.example").by(excluding)),
+        excluding);
+    bad(
+        "a name that the root excludes",
+        Reason.UNKNOWN_AUTHORITY,
+        List.of(Forge.named("a").client().dns("agent.prod.example").by(excluding)),
+        excluding);
+    var organisation = Forge.named("org ca").ca().permittingOrganisation("ci").selfSigned();
+    good(
+        "a subject of the organisation that the root permits",
+        List.of(Forge.named("a").of("ci").client().by(organisation)),
+        organisation);
+    bad(
+        "a subject of another organisation",
+        Reason.UNKNOWN_AUTHORITY,
+        List.of(Forge.named("a").of("prod").client().by(organisation)),
+        organisation);
+    var elsewhere = Forge.named("step").of("prod").ca().by(organisation);
+    bad(
+        "an intermediate of another organisation",
+        Reason.UNKNOWN_AUTHORITY,
+        List.of(Forge.named("a").of("ci").client().by(elsewhere), elsewhere),
+        organisation);
+  }
+
   private static void impostors(Made ca, Made other, Made leaf) throws Exception {
     var forged = Forge.named("ca").ca().by(other);
     bad(
@@ -330,6 +393,20 @@ class ChainVerifierTest {
         ? Optional.of(found)
         : Optional.empty();
     assertThat(reason).as(verdict.toString()).isEqualTo(given.refused());
+  }
+
+  @Test
+  void aNameOutsideTheConstraintsOfTheRootIsToldSo() throws Exception {
+    var root = Forge.named("constrained").ca().permitting("ci.example").selfSigned();
+    var leaf = Forge.named("a").client().dns("agent.prod.example").by(root);
+
+    var verdict = ChainVerifier.judge(
+        certificates(List.of(leaf)),
+        new TrustBundle(certificates(List.of(root))),
+        NOW,
+        Purpose.CLIENT);
+
+    assertThat(verdict.toString()).contains("name constraints of the CA CN=constrained");
   }
 
   @Test

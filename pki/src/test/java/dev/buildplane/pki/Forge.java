@@ -46,7 +46,8 @@ final class Forge {
   private String curve = "secp256r1";
   private boolean unknownCritical;
   private String dnsName = "";
-  private String permittedDns = "";
+  private final List<GeneralName> permitted = new ArrayList<>();
+  private final List<GeneralName> excluded = new ArrayList<>();
   private boolean version1;
   private KeyPair reuse;
 
@@ -121,7 +122,25 @@ final class Forge {
 
   /// A name constraint: only names below this one.
   Forge permitting(String name) {
-    permittedDns = name;
+    permitted.add(new GeneralName(GeneralName.dNSName, name));
+    return this;
+  }
+
+  /// A name constraint: only subjects of that organisation.
+  Forge permittingOrganisation(String name) {
+    permitted.add(new GeneralName(new X500Name("O=" + name)));
+    return this;
+  }
+
+  /// A name constraint: no names below this one.
+  Forge excluding(String name) {
+    excluded.add(new GeneralName(GeneralName.dNSName, name));
+    return this;
+  }
+
+  /// Puts the subject below an organisation.
+  Forge of(String organisation) {
+    subject = "O=" + organisation + "," + subject;
     return this;
   }
 
@@ -210,12 +229,17 @@ final class Forge {
           false,
           new GeneralNames(new GeneralName(GeneralName.dNSName, dnsName)));
     }
-    if (!permittedDns.isEmpty()) {
-      var permitted = new GeneralSubtree(new GeneralName(GeneralName.dNSName, permittedDns));
+    if (!permitted.isEmpty() || !excluded.isEmpty()) {
       builder.addExtension(
           Extension.nameConstraints,
           true,
-          new NameConstraints(new GeneralSubtree[] {permitted}, null));
+          new NameConstraints(subtrees(permitted), subtrees(excluded)));
     }
+  }
+
+  private static GeneralSubtree[] subtrees(List<GeneralName> names) {
+    return names.isEmpty()
+        ? null
+        : names.stream().map(GeneralSubtree::new).toArray(GeneralSubtree[]::new);
   }
 }
