@@ -150,6 +150,9 @@ final class AgentSessions {
         int kept = (int) before.stream().filter(judgement.grants()::contains).count();
         granted += judgement.grants().size() - kept;
         revoked += before.size() - kept;
+        session
+            .endRevokedCalls(); // before it is told: nothing flows any more of what followers hear
+        // is revoked
         if (!before.equals(judgement.grants()) && sessions.containsKey(session.id())) {
           feed.connection(session);
         }
@@ -157,7 +160,6 @@ final class AgentSessions {
           useless.add(session);
         }
       }
-      session.endRevokedCalls();
     }
     useless.forEach(AgentSessions::closeUseless);
     return new Outcome(granted, revoked, useless.size());

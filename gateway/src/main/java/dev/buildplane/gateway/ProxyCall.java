@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
 
 /// One proxied request: pumps between the caller's exchange and the stream of a [Carrier], each side held back by the other.
 ///
-/// All state lives on the caller's event loop; what happens on the stream's loop is passed over there in order. Only a
+/// All state but `revoked` lives on the caller's event loop; what happens on the stream's loop is passed over there in order. Only a
 /// 101 of the plane opens a raw pipe (CVE-2018-1002105); any other answer to an upgrade is an ordinary answer.
 final class ProxyCall implements AsyncExchange.BodyReader {
   /// What an attempt that did nothing with the request left behind.
@@ -60,6 +60,9 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private boolean answerEnded;
   private boolean over;
   private long heldSince;
+
+  /// Set by whoever revokes, so that no byte passes from then on, however long the loop takes to end the call.
+  private volatile boolean revoked;
 
   ProxyCall(
       AsyncExchange exchange,
@@ -146,7 +149,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   @Override
   public void onContent(ByteBuf piece) {
     var to = stream;
-    if (over || to == null) {
+    if (over || revoked || to == null) {
       piece.release();
       return;
     }
@@ -180,7 +183,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   // ---- plane to caller ----
 
   private void fromPlane(Object message) {
-    if (over) {
+    if (over || revoked) {
       ReferenceCountUtil.release(message);
       return;
     }
@@ -293,8 +296,9 @@ final class ProxyCall implements AsyncExchange.BodyReader {
 
   // ---- the end ----
 
-  /// The resource this call was made for trusts the agent no longer. From any thread.
+  /// The resource this call was made for trusts the agent no longer. From any thread; no byte passes after its return.
   void revoked() {
+    revoked = true;
     onLoop(() -> failed(
         new HttpProblem(
             403,

@@ -50,6 +50,12 @@ final class TestAgent implements AutoCloseable {
   final AtomicInteger open = new AtomicInteger();
   final AtomicLong sent = new AtomicLong();
 
+  /// What `/ticker` says over and over.
+  volatile String tick = "tick\n";
+
+  /// All that callers have sent through upgraded streams.
+  final StringBuffer heard = new StringBuffer();
+
   /// Refuses streams that are opened (RFC 9113 `REFUSED_STREAM`), having noted their request.
   volatile boolean refusing;
 
@@ -150,7 +156,10 @@ final class TestAgent implements AutoCloseable {
         switch (msg) {
           case HttpRequest request -> begin(ctx, request);
           case HttpContent content -> more(ctx, content);
-          case ByteBuf bytes -> ctx.writeAndFlush(bytes.retain());
+          case ByteBuf bytes -> {
+            heard.append(bytes.toString(UTF_8));
+            ctx.writeAndFlush(bytes.retain());
+          }
           default -> throw new AssertionError(msg);
         }
       } finally {
@@ -175,6 +184,9 @@ final class TestAgent implements AutoCloseable {
       if (path.startsWith("/watch")) {
         ctx.write(head(200));
         ctx.writeAndFlush(text("first\n"));
+      } else if (path.equals("/ticker")) {
+        ctx.write(head(200));
+        ticking(ctx);
       } else if (path.equals("/endless")) {
         ctx.write(head(200));
         flood(ctx);
@@ -214,6 +226,16 @@ final class TestAgent implements AutoCloseable {
             .set("x-secret", "1");
         ctx.writeAndFlush(response);
       }
+    }
+
+    private void ticking(ChannelHandlerContext ctx) {
+      if (!ctx.channel().isActive()) {
+        return;
+      }
+      if (ctx.channel().isWritable()) {
+        ctx.writeAndFlush(text(tick));
+      }
+      ctx.executor().schedule(() -> ticking(ctx), 1, TimeUnit.MILLISECONDS);
     }
 
     private void flood(ChannelHandlerContext ctx) {

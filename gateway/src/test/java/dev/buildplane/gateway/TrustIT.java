@@ -9,8 +9,10 @@ import dev.buildplane.model.ClusterBuildPlane;
 import dev.buildplane.model.PlaneSpec;
 import dev.buildplane.pki.CertificateAuthority;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -22,6 +24,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
@@ -207,6 +211,143 @@ class TrustIT {
         }
         restore("victim", "shared");
       }
+    }
+  }
+
+  /// The bound of `revoked-means-silent`, from the acknowledged change of a resource to the last byte.
+  private static final Duration REVOKED_SILENT_WITHIN = Duration.ofSeconds(5);
+
+  /// How long this process has run. It counts its own turns, so that a machine that stands still, or gives this process no
+  /// turn, makes nothing look late.
+  private static final class Running implements AutoCloseable {
+    private static final Duration TURN = Duration.ofMillis(10);
+
+    private final AtomicInteger turns = new AtomicInteger();
+    private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
+
+    Running() {
+      clock.scheduleWithFixedDelay(
+          turns::incrementAndGet, TURN.toMillis(), TURN.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    Duration now() {
+      return TURN.multipliedBy(turns.get());
+    }
+
+    @Override
+    public void close() {
+      clock.shutdownNow();
+    }
+  }
+
+  /// What has come of a stream without end, and when the last of it came.
+  private static final class Heard {
+    private final StringBuffer text = new StringBuffer();
+    private final Running running;
+    private final Thread reader;
+    private volatile Duration last = Duration.ZERO;
+
+    Heard(InputStream stream, Running running) {
+      this.running = running;
+      reader = Thread.ofVirtual().start(() -> readAll(stream));
+      awaitMore();
+    }
+
+    private void readAll(InputStream stream) {
+      var piece = new byte[4096];
+      try (stream) {
+        for (int count = stream.read(piece); count >= 0; count = stream.read(piece)) {
+          last = running.now();
+          text.append(new String(piece, 0, count, UTF_8));
+        }
+        text.append("a clean end, as if that were all");
+      } catch (IOException cut) {
+        text.append("cut");
+      }
+    }
+
+    void awaitMore() {
+      int seen = text.length();
+      Awaitility.await().atMost(TestHub.PATIENCE).until(() -> text.length() > seen);
+    }
+
+    /// All of it, once the stream has ended.
+    String whole() throws InterruptedException {
+      assertThat(reader.join(TestHub.PATIENCE)).as("the stream has ended").isTrue();
+      return text.toString();
+    }
+  }
+
+  /// The events of agent connections, behind the snapshot.
+  private static BufferedReader events(HttpClient caller) throws Exception {
+    var body = caller
+        .send(
+            HttpRequest.newBuilder(URI.create(
+                    "https://localhost:" + hub.gateway.callerPort() + "/api/v1/planes/watch"))
+                .build(),
+            BodyHandlers.ofInputStream())
+        .body();
+    var lines = new BufferedReader(new InputStreamReader(body, UTF_8));
+    awaitLine(lines, "\"type\":\"SYNCED\"");
+    return lines;
+  }
+
+  private static void awaitLine(BufferedReader lines, String... words) throws IOException {
+    var wanted = List.of(words);
+    for (var line = lines.readLine(); line != null; line = lines.readLine()) {
+      if (wanted.stream().allMatch(line::contains)) {
+        return;
+      }
+    }
+    throw new AssertionError("the events ended before " + wanted);
+  }
+
+  /// What the target says, and what the caller says, once the revocation has been announced, arrives nowhere; and it is announced
+  /// in time.
+  @Test
+  void noByteFlowsAfterARevocationWasAnnounced() throws Exception {
+    hub.plane("loud", "loud", ClientCA.ofValue(hub.agents.certificatePem()));
+    hub.plane("loud-too", "loud", ClientCA.ofValue(hub.agents.certificatePem()));
+    try (var running = new Running();
+        var agent = hub.agent("loud");
+        var caller = hub.caller(HttpClient.Version.HTTP_2);
+        var follower = hub.caller(HttpClient.Version.HTTP_1_1)) {
+      Awaitility.await()
+          .atMost(TestHub.PATIENCE)
+          .until(() -> status(caller, "loud", "loud") == 200);
+      try (var pipe = exec("loud", "loud");
+          var events = events(follower)) {
+        var stream = caller
+            .send(
+                HttpRequest.newBuilder(proxied("loud", "loud", "/ticker")).build(),
+                BodyHandlers.ofInputStream())
+            .body();
+        var heard = new Heard(stream, running);
+
+        hub.replaceCA(current("loud"), ClientCA.ofValue(authority("foreign").certificatePem()));
+        var acknowledged = running.now();
+        awaitLine(events, "\"type\":\"CONNECTION\"", "\"authorized\":[\"/loud-too\"]");
+        agent.tick = "AFTER\n";
+        sayAfter(pipe);
+
+        assertThat(heard.whole()).doesNotContain("AFTER").endsWith("cut");
+        assertThat(heard.last.minus(acknowledged))
+            .as("revoked-means-silent")
+            .isLessThanOrEqualTo(REVOKED_SILENT_WITHIN);
+        assertThat(status(caller, "loud-too", "loud"))
+            .as("the agent still answers")
+            .isEqualTo(200);
+        assertThat(agent.heard.toString()).contains("ping").doesNotContain("AFTER");
+      }
+    }
+  }
+
+  /// The gateway may have closed the connection already.
+  private static void sayAfter(Socket pipe) {
+    try {
+      send(pipe, "AFTER");
+    } catch (IOException closed) {
+      assertThat(closed).hasMessageMatching("(?i).*(closed|reset|broken pipe|shutdown).*");
     }
   }
 
