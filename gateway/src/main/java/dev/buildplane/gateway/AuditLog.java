@@ -9,12 +9,15 @@ import dev.buildplane.model.Api;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -25,8 +28,9 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// One `audit.k8s.io/v1` Event per proxied call, allowed or denied, as a JSON line; never a body, never a header value
-/// but the user agent and the request id. Queries are left out: they may carry what a caller typed.
+/// One `audit.k8s.io/v1` Event per call on the callers' listener, allowed or denied, as a JSON line; never a body, never a header value
+/// but the user agent and the request id. Queries are left out: they may carry what a caller typed. Callers nobody knows get theirs
+/// from [StrangersAudit].
 ///
 /// Event loops only note that a call has ended; a thread of this log's own words and writes the lines, every [#WRITE_INTERVAL]. No record
 /// is dropped: when the sink falls so far behind that [#MAX_WAITING] records wait, further calls are refused ([#begin]) until it has
@@ -44,6 +48,9 @@ final class AuditLog implements AutoCloseable {
   private static final String ANNOTATION = "buildplane." + Api.GROUP + "/";
   private static final JsonFactory JSON = new JsonFactory();
   private static final int LINE_CHARS = 1024;
+
+  /// Characters told of a path or a user agent of somebody who is not known.
+  static final int MAX_STRANGER_CHARS = 256;
 
   private final Consumer<String> sink;
   private final InstantSource clock;
@@ -81,6 +88,20 @@ final class AuditLog implements AutoCloseable {
               + " records behind and calls wait until it has caught up; try again, and look at where it is written to");
     }
     return new Call(head, caller, clock.instant());
+  }
+
+  /// The record of a request whose caller is not known; it is ended at once. Unlike [#begin] it never holds calls back: whoever may
+  /// fill the log from outside must not be able to stop it.
+  ///
+  /// @return empty when there is no room
+  Optional<Call> stranger(RequestHead head) {
+    if (waiting.size() > REFUSE_ABOVE) {
+      return Optional.empty();
+    }
+    var record = new Call(head, Principal.ANONYMOUS, clock.instant());
+    record.verb =
+        head.method().toLowerCase(Locale.ROOT); // as Kubernetes has it where no resource is known
+    return Optional.of(record);
   }
 
   /// Any thread; a second call for one record does nothing.
@@ -132,6 +153,14 @@ final class AuditLog implements AutoCloseable {
     }
   }
 
+  /// The address without its port, as `sourceIPs` has it.
+  static String address(RequestHead head) {
+    return head.remoteAddress() instanceof InetSocketAddress internet
+            && internet.getAddress() != null
+        ? internet.getAddress().getHostAddress()
+        : String.valueOf(head.remoteAddress());
+  }
+
   /// Unique, not secret.
   private String id() {
     return new UUID((ids.nextLong() & ~0xf000L) | 0x4000L, (ids.nextLong() >>> 2) | Long.MIN_VALUE)
@@ -156,6 +185,7 @@ final class AuditLog implements AutoCloseable {
     private final Instant received;
     private @Nullable Instant ended;
     private @Nullable ProxyTarget target;
+    private @Nullable String plane;
     private @Nullable UUID connection;
     private @Nullable Forwarding forwardedBy;
     private String forwardedTo = "";
@@ -163,6 +193,7 @@ final class AuditLog implements AutoCloseable {
     private String verb = "";
     private String message = "";
     private int status;
+    private long further;
 
     private Call(RequestHead head, Principal caller, Instant received) {
       this.head = head;
@@ -173,6 +204,19 @@ final class AuditLog implements AutoCloseable {
     void target(ProxyTarget to, String kubernetesVerb) {
       target = to;
       verb = kubernetesVerb;
+    }
+
+    /// It is about connections of agents, not for one of them.
+    ///
+    /// @param ofPlane type and planeID as the path has them, empty for those of all planes
+    void connections(String ofPlane, String kubernetesVerb) {
+      plane = ofPlane;
+      verb = kubernetesVerb;
+    }
+
+    /// It stands for further requests that were refused alike and have no record of their own.
+    void andFurther(long requests) {
+      further = requests;
     }
 
     void connection(UUID id) {
@@ -217,11 +261,13 @@ final class AuditLog implements AutoCloseable {
       json.writeStringField("level", "Metadata");
       json.writeStringField("auditID", auditID.isEmpty() ? id : auditID);
       json.writeStringField("stage", "ResponseComplete");
-      json.writeStringField("requestURI", head.rawPath());
+      json.writeStringField("requestURI", shown(head.rawPath()));
       json.writeStringField("verb", verb);
       renderCaller(json);
       if (target != null) {
         renderObject(json, target);
+      } else if (plane != null) {
+        renderConnections(json, plane);
       }
       json.writeObjectFieldStart("responseStatus");
       json.writeNumberField("code", status);
@@ -244,9 +290,28 @@ final class AuditLog implements AutoCloseable {
       json.writeEndArray();
       json.writeEndObject();
       json.writeArrayFieldStart("sourceIPs");
-      json.writeString(String.valueOf(head.remoteAddress()));
+      json.writeString(address(head));
       json.writeEndArray();
-      json.writeStringField("userAgent", head.headers().first("user-agent").orElse(""));
+      json.writeStringField(
+          "userAgent", shown(head.headers().first("user-agent").orElse("")));
+    }
+
+    /// What strangers send is cut short, so that nobody fills a disk unasked.
+    private String shown(String text) {
+      return caller.equals(Principal.ANONYMOUS) && text.length() > MAX_STRANGER_CHARS
+          ? text.substring(0, MAX_STRANGER_CHARS) + "..."
+          : text;
+    }
+
+    private static void renderConnections(JsonGenerator json, String plane) throws IOException {
+      json.writeObjectFieldStart("objectRef");
+      json.writeStringField("resource", CallerAuthorizer.Access.Connections.RESOURCE);
+      json.writeStringField("apiGroup", Api.GROUP);
+      json.writeStringField("apiVersion", Api.VERSION);
+      if (!plane.isEmpty()) {
+        json.writeStringField("name", plane);
+      }
+      json.writeEndObject();
     }
 
     private static void renderObject(JsonGenerator json, ProxyTarget target) throws IOException {
@@ -269,6 +334,12 @@ final class AuditLog implements AutoCloseable {
       if (target != null) {
         json.writeStringField(ANNOTATION + "plane", target.key().toString());
         json.writeStringField(ANNOTATION + "target", target.target());
+      }
+      if (plane != null && !plane.isEmpty()) {
+        json.writeStringField(ANNOTATION + "plane", plane);
+      }
+      if (further > 0) {
+        json.writeStringField(ANNOTATION + "further-requests", Long.toString(further));
       }
       if (forwardedBy != null) {
         json.writeStringField(ANNOTATION + "forwarded-by", forwardedBy.by());

@@ -133,6 +133,7 @@ public final class Gateway implements AutoCloseable {
     var mesh = new Mesh(peers, replica.toString());
     var audit = new AuditLog(settings.audit(), settings.clock(), replica);
     var closing = new AtomicBoolean();
+    var strangers = new StrangersAudit(audit, settings.clock());
     // Agents and callers share loops: a call whose tunnel is on its caller's loop never changes threads.
     var loops = EventLoops.start(Runtime.getRuntime().availableProcessors(), "gateway");
     var listeners = List.of(
@@ -156,7 +157,8 @@ public final class Gateway implements AutoCloseable {
                 mesh.remote(),
                 feed,
                 metrics,
-                audit),
+                audit,
+                strangers),
             loops),
         HttpServer.start(
             HttpServerSettings.plain("gateway-health", settings.health()),
@@ -170,7 +172,7 @@ public final class Gateway implements AutoCloseable {
         sessions,
         feed,
         mesh,
-        clockwork(settings, sessions),
+        clockwork(settings, sessions, strangers),
         listeners,
         loops,
         audit,
@@ -197,20 +199,22 @@ public final class Gateway implements AutoCloseable {
       RemoteConnections remote,
       PlaneFeed feed,
       GatewayMetrics metrics,
-      AuditLog audit) {
-    var caller = new CallerAuthentication(
+      AuditLog audit,
+      StrangersAudit strangers) {
+    var caller = strangers.around(new CallerAuthentication(
             hubClient,
             settings.callerTrust(),
             settings.decisionLifetime(),
             settings.clock(),
             metrics)
-        .policy();
+        .policy());
     var proxy = new ProxyHandler(
         trust, sessions, remote, authorizer, audit, metrics, settings.answerDeadline());
     var router = Router.builder();
     router.route(Route.async(Set.of(), ProxyTarget.PREFIX + "**", caller, proxy)
         .withMaxBodyBytes(Route.UNLIMITED));
-    new PlaneApi(sessions, feed, authorizer, remote, pingInterval, metrics).addTo(router, caller);
+    new PlaneApi(sessions, feed, authorizer, remote, pingInterval, metrics, audit)
+        .addTo(router, caller);
     return router.build();
   }
 
@@ -247,12 +251,13 @@ public final class Gateway implements AutoCloseable {
   }
 
   private static ScheduledExecutorService clockwork(
-      GatewaySettings settings, AgentSessions sessions) {
+      GatewaySettings settings, AgentSessions sessions, StrangersAudit strangers) {
     var clockwork = Executors.newSingleThreadScheduledExecutor(
         Thread.ofPlatform().name("gateway-clockwork").daemon().factory());
     every(clockwork, EXPIRY_CHECK, () -> {
       sessions.reevaluateExpired();
       sessions.forgetTurns();
+      strangers.endWindow();
     });
     every(clockwork, settings.heartbeatInterval(), sessions::heartbeat);
     return clockwork;

@@ -56,6 +56,7 @@ final class PlaneApi {
   private final PlaneFeed feed;
   private final CallerAuthorizer authorizer;
   private final GatewayMetrics metrics;
+  private final AuditLog audit;
   private final RemoteConnections remote;
   private final Duration pingInterval;
 
@@ -67,8 +68,10 @@ final class PlaneApi {
       CallerAuthorizer authorizer,
       RemoteConnections remote,
       Duration pingInterval,
-      GatewayMetrics metrics) {
+      GatewayMetrics metrics,
+      AuditLog audit) {
     this.metrics = metrics;
+    this.audit = audit;
     this.remote = remote;
     this.pingInterval = pingInterval;
     this.sessions = sessions;
@@ -78,11 +81,48 @@ final class PlaneApi {
 
   void addTo(Router.Builder router, Policy caller) {
     router
-        .route(Route.blocking(Set.of("POST"), ROOT + "/notify", caller, allowed(this::notified))
+        .route(Route.blocking(Set.of("POST"), ROOT + "/notify", caller, guarded(this::notified))
             .withMaxBodyBytes(MAX_NOTIFY_BYTES))
-        .route(Route.get(ROOT + "/status", caller, allowed(this::statusOfAll)))
-        .route(Route.get(WATCH, caller, allowed(this::watch)))
-        .route(Route.any(ROOT + "/**", caller, allowed(this::ofOnePlane)));
+        .route(Route.get(ROOT + "/status", caller, guarded(this::statusOfAll)))
+        .route(Route.get(WATCH, caller, guarded(this::watch)))
+        .route(Route.any(ROOT + "/**", caller, guarded(this::ofOnePlane)));
+  }
+
+  private HttpHandler guarded(HttpHandler handler) {
+    return audited(allowed(handler));
+  }
+
+  /// One event per call, when it is over: a `watch` has one when it ends.
+  private HttpHandler audited(HttpHandler handler) {
+    return exchange -> {
+      var record = audit.begin(exchange.head(), exchange.principal());
+      record.connections(planeOf(exchange.rawPath()), verb(exchange));
+      Forwarding.of(exchange.headers(), exchange.principal()).ifPresent(record::forwardedBy);
+      exchange.onClose(() -> {
+        if (exchange.status() > 0) {
+          record.answered(exchange.status());
+        }
+        audit.end(record);
+      });
+      try {
+        handler.handle(exchange);
+      } catch (HttpProblem problem) {
+        record.refused(problem.status(), problem.getMessage());
+        throw problem;
+      } catch (Exception failure) {
+        if (exchange.status() == 0) {
+          record.refused(500, "the gateway failed");
+        }
+        throw failure;
+      }
+    };
+  }
+
+  /// `{type}/{id}` of the paths about one plane, else nothing.
+  private static String planeOf(String rawPath) {
+    var below = rawPath.substring(ROOT.length() + 1);
+    int end = below.lastIndexOf('/');
+    return end < 0 ? "" : below.substring(0, end);
   }
 
   private HttpHandler allowed(HttpHandler handler) {

@@ -3,6 +3,7 @@ package dev.buildplane.http;
 import static java.util.Objects.requireNonNull;
 
 import io.netty.buffer.Unpooled;
+import io.netty.handler.codec.http.HttpResponseStatus;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.SocketAddress;
@@ -19,6 +20,7 @@ final class BlockingExchange implements HttpExchange {
   private final RequestHead head;
   private final BlockingBody body;
   private volatile boolean answered;
+  private volatile int status;
   private @Nullable BlockingAnswer answer;
 
   private BlockingExchange(NettyExchange exchange) {
@@ -79,6 +81,11 @@ final class BlockingExchange implements HttpExchange {
   }
 
   @Override
+  public RequestHead head() {
+    return head;
+  }
+
+  @Override
   public String method() {
     return head.method();
   }
@@ -129,21 +136,28 @@ final class BlockingExchange implements HttpExchange {
   }
 
   @Override
-  public void respond(int status, Headers headers, byte[] bytes) {
+  public void respond(int code, Headers headers, byte[] bytes) {
     claimAnswer();
-    onLoop(() -> exchange.respond(status, headers, bytes));
+    status = code;
+    onLoop(() -> exchange.respond(code, headers, bytes));
   }
 
   @Override
-  public OutputStream respondStreaming(int status, Headers headers) {
+  public OutputStream respondStreaming(int code, Headers headers) {
     claimAnswer();
+    status = code;
     var stream = new BlockingAnswer(exchange);
     answer = stream;
     onLoop(() -> {
-      exchange.sendHead(status, headers);
+      exchange.sendHead(code, headers);
       exchange.flush();
     });
     return stream;
+  }
+
+  @Override
+  public int status() {
+    return status;
   }
 
   private void claimAnswer() {
@@ -165,6 +179,7 @@ final class BlockingExchange implements HttpExchange {
   public WebSocket acceptWebSocket(String subprotocol) {
     var upgrade = WebSocketUpgrade.check(this, subprotocol);
     claimAnswer();
+    status = HttpResponseStatus.SWITCHING_PROTOCOLS.code();
     var maxMessageBytes =
         exchange.route().map(Route::maxMessageBytes).orElse(Route.DEFAULT_MAX_MESSAGE_BYTES);
     var accepted = new CompletableFuture<WebSocket>();

@@ -9,6 +9,9 @@ import java.util.List;
 /// One request and its answer, the same over HTTP/1.1 and HTTP/2. Used by one thread at a time,
 /// except [#onClose].
 public interface HttpExchange {
+  /// All of what follows up to [#requestId], as it was when the head was in.
+  RequestHead head();
+
   /// Upper case token, for example `GET`.
   String method();
 
@@ -50,6 +53,9 @@ public interface HttpExchange {
   /// `flush` puts bytes on
   /// the wire; `close` ends the answer. Throws `IOException` once the caller has gone.
   OutputStream respondStreaming(int status, Headers headers);
+
+  /// Status of the answer the handler gave; 0 while it gave none. From any thread.
+  int status();
 
   /// Whether the caller asks for a WebSocket (RFC 6455 handshake, or RFC 8441 extended CONNECT).
   boolean webSocketRequested();
