@@ -48,6 +48,8 @@ final class PlaneTrust implements AutoCloseable {
   private final Map<PlaneKey, Set<PlaneRef>> refsByKey = new HashMap<>();
   private final Map<SecretName, Set<PlaneRef>> refsBySecret = new HashMap<>();
   private final Map<SecretName, SharedIndexInformer<Secret>> secretInformers = new HashMap<>();
+  /// Secrets that have been asked for at the hub, found or not.
+  private final Set<SecretName> secretsRead = new HashSet<>();
   private final Map<SecretName, Secret> secrets = new HashMap<>();
   private boolean closed;
 
@@ -138,6 +140,7 @@ final class PlaneTrust implements AutoCloseable {
       for (var ref : refsBySecret.getOrDefault(name, Set.of())) {
         touched.addAll(refresh(ref));
       }
+      secretRead(name);
     }
     tell(touched);
   }
@@ -163,13 +166,41 @@ final class PlaneTrust implements AutoCloseable {
     if (before != null && !before.equals(now)) {
       touched.add(before.key());
     }
-    if (now != null && !now.equals(before)) {
+    if (plane != null && now != null && !now.equals(before)) {
       touched.add(now.key());
-      if (!now.problem().isEmpty()) {
-        log.warn("{} trusts no agent: {}", ref, now.problem());
-      }
+      tellProblem(now, plane);
     }
     return touched;
+  }
+
+  /// Not before the Secret has been asked for: until then nobody knows whether it is there.
+  private void tellProblem(Entry entry, Plane plane) {
+    if (!entry.problem().isEmpty() && secretOf(plane).map(secretsRead::contains).orElse(true)) {
+      log.warn("{} trusts no agent: {}", entry.ref(), entry.problem());
+    }
+  }
+
+  /// The hub has told of the Secret, or that there is none. Called with the lock; what comes later is told as it changes.
+  private void secretRead(SecretName name) {
+    if (!secretInformers.containsKey(name) || !secretsRead.add(name)) {
+      return;
+    }
+    for (var ref : refsBySecret.getOrDefault(name, Set.of())) {
+      var entry = entries.get(ref);
+      var plane = planes.get(ref);
+      if (entry != null && plane != null) {
+        tellProblem(entry, plane);
+      }
+    }
+  }
+
+  /// The first answer of the hub about a Secret is in. Where there is one, it is on its way to [#secretSeen].
+  private void secretListed(SecretName name, SharedIndexInformer<Secret> informer) {
+    synchronized (lock) {
+      if (informer.getIndexer().list().isEmpty()) {
+        secretRead(name);
+      }
+    }
   }
 
   private Entry entryOf(Plane plane) {
@@ -257,6 +288,7 @@ final class PlaneTrust implements AutoCloseable {
       if (unused != null) {
         unused.stop();
         secrets.remove(name);
+        secretsRead.remove(name);
       }
     });
   }
@@ -281,7 +313,7 @@ final class PlaneTrust implements AutoCloseable {
     });
     informer.addEventHandler(
         new Changes<>(secret -> secretSeen(name, secret), _ -> secretSeen(name, null)));
-    informer.start();
+    informer.start().thenRun(() -> secretListed(name, informer));
     return informer;
   }
 
