@@ -131,8 +131,7 @@ final class PlaneDiagnosis {
         PlaneCheck.problem(
             CLIENT_CA, "to be allowed to read " + source, why, mend.grantSecret(source));
       case ClientCa.Unreadable(var source, var detail) ->
-        PlaneCheck.problem(
-            CLIENT_CA, "PEM certificates in " + source, detail, mend.replaceCa(source));
+        PlaneCheck.problem(CLIENT_CA, "PEM certificates in " + source, detail, mend.rotate());
     };
   }
 
@@ -153,14 +152,14 @@ final class PlaneDiagnosis {
               .map(one -> Certificates.subject(one) + " from "
                   + one.getNotBefore().toInstant() + " to " + Certificates.notAfter(one))
               .collect(Collectors.joining(", ")),
-          mend.replaceCa(source));
+          mend.rotate());
     }
     var until = valid.get();
     return PlaneCheck.ok(
         CA_VALIDITY,
         until.minus(Limits.CERTIFICATE_EXPIRY_WARNING).isAfter(now)
             ? "until " + until
-            : "only until " + until + "; renew it soon with: " + mend.replaceCa(source));
+            : "only until " + until + "; renew it soon with: " + mend.rotate());
   }
 
   private PlaneCheck gateway() {
@@ -197,6 +196,22 @@ final class PlaneDiagnosis {
     };
   }
 
+  /// Whether the agent that was turned away would not be any more: the client CA was mended since.
+  private boolean returning() {
+    return seen.gateway() instanceof Gateway.Told(var _, var agents, var turnedAway)
+        && agents.isEmpty()
+        && turnedAway
+            .flatMap(GatewaySnapshot.TurnedAway::certificate)
+            .filter(this::trusted)
+            .isPresent();
+  }
+
+  private boolean trusted(X509Certificate presented) {
+    return seen.clientCa() instanceof ClientCa.Found(var _, var bundle)
+        && ChainVerifier.judge(List.of(presented), bundle, seen.now(), Purpose.CLIENT)
+            instanceof Verdict.Trusted;
+  }
+
   private PlaneCheck noAgent() {
     return PlaneCheck.problem(
         AGENT,
@@ -207,6 +222,14 @@ final class PlaneDiagnosis {
   }
 
   private PlaneCheck turnedAway(GatewaySnapshot.TurnedAway rejection) {
+    if (returning()) {
+      return PlaneCheck.problem(
+          AGENT,
+          "an agent connected to the gateway",
+          "none yet; the client CA trusts the certificate " + rejection.subject()
+              + " of the one that dialled last, which dials again within 30 s",
+          mend.awaitReady());
+    }
     return PlaneCheck.problem(
         AGENT,
         "an agent with a certificate that the client CA trusts",
@@ -231,7 +254,7 @@ final class PlaneDiagnosis {
         AUTHORISATION,
         "one of the connected agents to have a certificate that this plane's client CA trusts",
         "none: " + certificate.map(this::whyNot).orElse("their certificates are of another CA"),
-        trustAgent());
+        certificate.filter(this::trusted).isPresent() ? mend.awaitReady() : trustAgent());
   }
 
   /// What is wrong with a certificate in the light of the client CA.
@@ -249,7 +272,7 @@ final class PlaneDiagnosis {
   private String whyNot(X509Certificate presented, TrustBundle bundle) {
     return switch (ChainVerifier.judge(List.of(presented), bundle, seen.now(), Purpose.CLIENT)) {
       case Verdict.Trusted _ ->
-        "the client CA trusts it now; it will be let in when it dials again, within 30 s";
+        "the client CA trusts it now, and the gateway has not told of that yet";
       case Verdict.Refused(var reason, var _)
       when reason == Verdict.Reason.UNKNOWN_AUTHORITY -> unknownIssuer(presented, bundle);
       case Verdict.Refused(var _, var detail) -> detail;
@@ -271,12 +294,12 @@ final class PlaneDiagnosis {
   /// The agent needs a certificate of the plane's CA, or the plane the CA of the agent's certificate.
   private String trustAgent() {
     return switch (seen.clientCa()) {
-      case ClientCa.Found(var source, var _) -> mend.replaceCa(source);
+      case ClientCa.Found _ -> mend.rotate();
       case ClientCa.NotConfigured _ -> mend.nameSecret();
       case ClientCa.SecretMissing(var source) -> mend.createSecret(source);
       case ClientCa.KeyMissing(var source, var _) -> mend.addKey(source);
       case ClientCa.Unread(var source, var _) -> mend.grantSecret(source);
-      case ClientCa.Unreadable(var source, var _) -> mend.replaceCa(source);
+      case ClientCa.Unreadable _ -> mend.rotate();
     };
   }
 
@@ -365,6 +388,14 @@ final class PlaneDiagnosis {
     var resource = seen.resource();
     if (Resources.condition(resource, PlaneConditions.READY).equals("True")) {
       return PlaneCheck.ok(READY, "a build can run there now");
+    }
+    if (returning()) {
+      // What the operator said last is about the CA before.
+      return PlaneCheck.problem(
+          READY,
+          "condition Ready to be True",
+          "that it waits for the agent to dial again",
+          mend.awaitReady());
     }
     var message =
         Resources.conditionField(resource, PlaneConditions.READY, "message", "no Ready condition");

@@ -1,10 +1,10 @@
 package dev.buildplane.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.buildplane.model.PlaneRef;
 import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /// `buildplane plane doctor`.
 @Command(
@@ -18,37 +18,24 @@ final class PlaneDoctorCommand extends HubCommand {
   @Mixin
   PlaneArgument argument = new PlaneArgument();
 
-  @Option(
-      names = {"-o", "--output"},
-      paramLabel = "FORMAT",
-      defaultValue = "text",
-      description = "One of: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE})")
-  Format format = Format.TEXT;
-
-  /// How the checks are printed.
-  enum Format {
-    TEXT,
-    JSON,
-    YAML
-  }
+  @Mixin
+  ReportOption report = new ReportOption();
 
   @Override
   public Integer call() {
     var plane = argument.plane();
-    List<PlaneCheck> checks;
+    var checks = checks(plane);
+    report.print(out(), tree(PlaneArgument.typed(plane), checks), () -> text(checks));
+    return (PlaneDiagnosis.healthy(checks) ? ExitCode.OK : ExitCode.FAILED).code();
+  }
+
+  private List<PlaneCheck> checks(PlaneRef plane) {
     try (var client = hub.connect()) {
-      checks = PlaneGetCommand.find(client, plane)
+      return PlaneGetCommand.find(client, plane)
           .map(resource -> PlaneDiagnosis.of(
               new PlaneExaminer(hub, client).examine(plane, resource), hub.commands()))
           .orElseGet(() -> PlaneDiagnosis.missing(plane, hub.commands()));
     }
-    switch (format) {
-      case TEXT -> text(checks);
-      case JSON -> out().println(Resources.jsonText(tree(PlaneArgument.typed(plane), checks)));
-      case YAML -> out().print(Resources.yamlText(tree(PlaneArgument.typed(plane), checks)));
-    }
-    out().flush();
-    return (PlaneDiagnosis.healthy(checks) ? ExitCode.OK : ExitCode.FAILED).code();
   }
 
   private void text(List<PlaneCheck> checks) {

@@ -1,6 +1,7 @@
 package dev.buildplane.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.buildplane.model.PlaneRef;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -16,6 +17,9 @@ final class PlaneReconnectCommand extends HubCommand {
   @Mixin
   PlaneArgument argument = new PlaneArgument();
 
+  @Mixin
+  ReportOption report = new ReportOption();
+
   @Override
   public Integer call() {
     var plane = argument.plane();
@@ -26,19 +30,24 @@ final class PlaneReconnectCommand extends HubCommand {
     var planeId = PlaneTable.planeId(resource);
     try (var gateway = hub.connectGateway()) {
       var count = gateway.reconnect(plane.kind().type(), planeId);
-      out()
-          .println(
-              switch (count) {
-                case 0 ->
-                  "No agent of planeID %s was connected; see: %s"
-                      .formatted(
-                          planeId,
-                          hub.commands().buildplane("plane doctor " + PlaneArgument.typed(plane)));
-                case 1 -> "1 agent of planeID %s was asked to connect again.".formatted(planeId);
-                default ->
-                  "%d agents of planeID %s were asked to connect again.".formatted(count, planeId);
-              });
+      var tree = Resources.JSON
+          .createObjectNode()
+          .put("plane", PlaneArgument.typed(plane))
+          .put("planeId", planeId)
+          .put("disconnectedAgents", count);
+      report.print(out(), tree, () -> out().println(text(plane, planeId, count)));
     }
     return ExitCode.OK.code();
+  }
+
+  private String text(PlaneRef plane, String planeId, int count) {
+    return switch (count) {
+      case 0 ->
+        "No agent of planeID %s was connected; see: %s"
+            .formatted(
+                planeId, hub.commands().buildplane("plane doctor " + PlaneArgument.typed(plane)));
+      case 1 -> "1 agent of planeID %s was asked to connect again.".formatted(planeId);
+      default -> "%d agents of planeID %s were asked to connect again.".formatted(count, planeId);
+    };
   }
 }

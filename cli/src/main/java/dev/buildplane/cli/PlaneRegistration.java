@@ -1,6 +1,7 @@
 package dev.buildplane.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.buildplane.cli.PlaneExamination.Source;
 import dev.buildplane.cli.Resources.Kind;
 import dev.buildplane.model.Api;
@@ -26,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 
 /// Makes a plane known to the control plane, and renews the certificate of its agent. Everything is checked before anything is
 /// written; what is written goes in an order in which a second call can go on after a crash: files, then the Secret, then
@@ -35,18 +37,21 @@ final class PlaneRegistration {
   static final Duration CA_VALIDITY = StandalonePki.CA_VALIDITY;
 
   private static final String KEY = "ca.crt";
+  private static final String CLIENT_CA = "/spec/clusterAgent/clientCA";
   private static final List<String> AGENT_GROUPS = List.of("OpenChoreo");
 
   /// What is to be registered.
   ///
   /// @param secretNamespace where the Secret with the CA goes
   /// @param validity of the agent's certificate
+  /// @param observerUrl of an observability plane, which has no meaning without one
   record Wish(
       PlaneRef plane,
       String planeId,
       String secretNamespace,
       Duration validity,
-      TrustBundle gatewayTrust) {
+      TrustBundle gatewayTrust,
+      Optional<String> observerUrl) {
     Source.Secret source() {
       return new Source.Secret(secretNamespace, plane.name() + "-agent-ca", KEY);
     }
@@ -55,7 +60,7 @@ final class PlaneRegistration {
   /// What came of it.
   ///
   /// @param olderCas certificates the plane goes on trusting besides the CA of the new one
-  record Outcome(Identity agent, Source.Secret source, int olderCas) {}
+  record Outcome(Identity agent, Source source, int olderCas) {}
 
   private record Pair(CertificateAuthority ca, Identity agent) {}
 
@@ -180,13 +185,9 @@ final class PlaneRegistration {
           "expected planeID %s as asked for, found that %s has planeID %s; leave --plane-id out"
               .formatted(wish.planeId(), PlaneArgument.typed(wish.plane()), planeId));
     }
-    var source = source(wish, found);
-    var secret = secret(source);
+    var trust = trust(wish, found);
     files.agent().ifPresent(agent -> requireOurs(agent, planeId));
-    var before = secret
-        .flatMap(one -> bundle(source, one))
-        .map(TrustBundle::certificates)
-        .orElse(List.of());
+    var before = trust.bundle().map(TrustBundle::certificates).orElse(List.of());
     var ca = files
         .ca()
         .filter(one -> Certificates.validAt(one.certificate(), clock.instant()))
@@ -200,25 +201,42 @@ final class PlaneRegistration {
       files.writeCa(ca);
       var trusted = new ArrayList<>(older);
       trusted.add(ca.certificate());
-      store(source, secret, new TrustBundle(trusted).pem());
+      trust.store(new TrustBundle(trusted).pem());
     }
     var agent = issue(ca, planeId, wish.validity());
     files.write(ca, agent, wish.gatewayTrust());
-    return new Outcome(agent, source, older.size());
+    return new Outcome(agent, trust.source(), older.size());
   }
 
-  private static Source.Secret source(Wish wish, JsonNode plane) {
-    var clientCa = plane.at("/spec/clusterAgent/clientCA");
+  /// Whom a plane trusts now, and the way to make that another.
+  ///
+  /// @param bundle empty when there is no certificate
+  /// @param write puts a bundle in its place
+  private record Trust(Source source, Optional<TrustBundle> bundle, Consumer<String> write) {
+    void store(String pem) {
+      write.accept(pem);
+    }
+  }
+
+  private Trust trust(Wish wish, JsonNode plane) {
+    var clientCa = plane.at(CLIENT_CA);
+    var value = clientCa.path("value").asText("");
+    if (!value.isEmpty()) {
+      return new Trust(new Source.Inline(), parsed(value), pem -> storeInline(plane, pem));
+    }
     var ref = clientCa.path("secretRef");
-    if (!clientCa.path("value").asText("").isEmpty() || !ref.isObject()) {
+    if (!ref.isObject()) {
       throw new CliProblem(
-          "expected the client CA of %s in a Secret, found it in spec.clusterAgent.clientCA.value; put it into a Secret and name that in .secretRef"
+          "expected the client CA of %s in spec.clusterAgent.clientCA, as value or as secretRef, found neither; name a Secret in .secretRef"
               .formatted(PlaneArgument.typed(wish.plane())));
     }
-    return new Source.Secret(
+    var source = new Source.Secret(
         ref.path("namespace").asText(wish.secretNamespace()),
         ref.path("name").asText(),
         ref.path("key").asText());
+    var secret = secret(source);
+    return new Trust(
+        source, secret.flatMap(one -> bundle(source, one)), pem -> store(source, secret, pem));
   }
 
   private Optional<Secret> secret(Source.Secret source) {
@@ -230,14 +248,24 @@ final class PlaneRegistration {
   private static Optional<TrustBundle> bundle(Source.Secret source, Secret secret) {
     var data = secret.getData() == null ? Map.<String, String>of() : secret.getData();
     var encoded = data.getOrDefault(source.key(), "");
+    return parsed(new String(Base64.getMimeDecoder().decode(encoded), StandardCharsets.UTF_8));
+  }
+
+  private static Optional<TrustBundle> parsed(String text) {
     try {
-      return encoded.isEmpty()
-          ? Optional.empty()
-          : Optional.of(TrustBundle.parse(
-              new String(Base64.getMimeDecoder().decode(encoded), StandardCharsets.UTF_8)));
+      return text.isBlank() ? Optional.empty() : Optional.of(TrustBundle.parse(text));
     } catch (CertificateProblem unusable) {
       return Optional.empty();
     }
+  }
+
+  /// With the version that was read, so that a change meanwhile is a conflict and not lost.
+  private void storeInline(JsonNode plane, String bundle) {
+    var changed = plane.deepCopy();
+    ((ObjectNode) changed.at(CLIENT_CA)).put("value", bundle);
+    client
+        .resource(Resources.JSON.convertValue(changed, GenericKubernetesResource.class))
+        .update();
   }
 
   /// With the version that was read, so that a change meanwhile is a conflict and not lost.
@@ -278,6 +306,7 @@ final class PlaneRegistration {
     }
     var source = wish.source();
     var spec = plane.putObject("spec").put("planeID", wish.planeId());
+    wish.observerUrl().ifPresent(url -> spec.put("observerURL", url));
     spec.putObject("clusterAgent")
         .putObject("clientCA")
         .putObject("secretRef")

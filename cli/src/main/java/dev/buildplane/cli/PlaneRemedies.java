@@ -17,7 +17,11 @@ record PlaneRemedies(PlaneRef plane, String caller, ShownCommands commands) {
   private static final String BY_ADMINISTRATOR = "  # as an administrator of the control plane";
 
   String register() {
-    return commands.buildplane("plane register " + registered());
+    return commands.buildplane("plane register " + registered()
+        + switch (plane.kind().type()) {
+          case BUILD, DATA -> "";
+          case OBSERVABILITY -> " --observer-url https://OBSERVER";
+        });
   }
 
   /// A new certificate for the agent, from a CA the plane trusts or is made to trust.
@@ -30,17 +34,6 @@ record PlaneRemedies(PlaneRef plane, String caller, ShownCommands commands) {
     return plane.name()
         + (plane.namespace() == null ? "" : " --namespace " + plane.namespace())
         + " --kind " + plane.kind().singular();
-  }
-
-  /// Where the plane's trust is put right.
-  String replaceCa(Source source) {
-    return switch (source) {
-      case Source.Secret _ -> rotate();
-      case Source.Inline _ ->
-        commands.kubectl(
-            "patch " + resource()
-                + " --type=merge --patch \"{\\\"spec\\\":{\\\"clusterAgent\\\":{\\\"clientCA\\\":{\\\"value\\\":\\\"$(base64 -w0 ca.crt)\\\"}}}}\"");
-    };
   }
 
   String nameSecret() {

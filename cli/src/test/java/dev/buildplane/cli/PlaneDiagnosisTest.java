@@ -240,7 +240,7 @@ class PlaneDiagnosisTest {
             PlaneDiagnosis.CLIENT_CA,
             seen -> seen.clientCa(new ClientCa.Unreadable(new Source.Inline(), "found nothing")),
             "found nothing",
-            "patch clusterbuildplane/eu"),
+            rotate),
         on(
             "an expired CA",
             PlaneDiagnosis.CA_VALIDITY,
@@ -418,5 +418,32 @@ class PlaneDiagnosisTest {
     var checks = Seen.healthy().clientCa(new ClientCa.Found(SECRET, bundle)).checks();
 
     assertThat(PlaneDiagnosis.healthy(checks)).isTrue();
+  }
+
+  @Test
+  void onceTheCaIsMendedTheOldFaultIsNotToldAgain() {
+    var resource = resource(false);
+    ((ObjectNode) resource.at("/status/conditions/0"))
+        .put("reason", "AgentNotAuthorized")
+        .put("message", "an agent with certificate CN=eu was turned away: not valid");
+    var seen = Seen.healthy().resource(resource).gateway(turnedAway(AGENT));
+
+    var checks = seen.checks();
+
+    assertThat(PlaneDiagnosis.healthy(checks)).isFalse();
+    assertThat(checks)
+        .filteredOn(check -> check.result() == Result.PROBLEM)
+        .extracting(PlaneCheck::about)
+        .containsExactly(PlaneDiagnosis.AGENT, PlaneDiagnosis.READY);
+    assertThat(checks).allSatisfy(check -> {
+      assertThat(check.found()).doesNotContain("not valid", "turned away", "AgentNotAuthorized");
+      assertThat(check.mend()).doesNotContain("--rotate");
+    });
+    assertThat(checks)
+        .filteredOn(check -> check.about().equals(PlaneDiagnosis.AGENT))
+        .allSatisfy(check -> {
+          assertThat(check.found()).contains("CN=eu", "dials again");
+          assertThat(check.mend()).contains("wait --for=condition=Ready");
+        });
   }
 }
