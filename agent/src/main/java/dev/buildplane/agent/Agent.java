@@ -5,6 +5,7 @@ import static java.util.concurrent.TimeUnit.SECONDS;
 
 import dev.buildplane.metrics.Metrics;
 import dev.buildplane.pki.CertificateProblem;
+import dev.buildplane.pki.FileWatch;
 import dev.buildplane.pki.Identity;
 import dev.buildplane.pki.TrustBundle;
 import dev.buildplane.tunnel.TunnelDestination;

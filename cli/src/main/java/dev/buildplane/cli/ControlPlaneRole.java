@@ -91,7 +91,7 @@ final class ControlPlaneRole {
               loopback(gatewayPorts.callers()),
               loopback(gatewayPorts.health())),
           GatewayRole.Peers.of(peers),
-          GatewayRole.Certificates.standalone(pki),
+          parts.add(GatewayCertificates.follow(GatewayCertificates.Sources.standalone(pki))),
           gatewayClient,
           metrics,
           settings -> settings.withAudit(audit)));

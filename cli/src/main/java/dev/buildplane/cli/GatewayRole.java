@@ -4,17 +4,16 @@ import dev.buildplane.gateway.Gateway;
 import dev.buildplane.gateway.GatewaySettings;
 import dev.buildplane.gateway.MeshSettings;
 import dev.buildplane.gateway.PeerAddress;
-import dev.buildplane.http.TlsIdentity;
 import dev.buildplane.metrics.Metrics;
-import dev.buildplane.pki.Identity;
-import dev.buildplane.pki.TrustBundle;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /// One replica of the cluster gateway in a process of its own.
 final class GatewayRole {
@@ -30,61 +29,34 @@ final class GatewayRole {
           list, Optional.empty(), MeshSettings.DEFAULT_PING_INTERVAL, MeshSettings.DEFAULT_LEASE);
     }
 
-    MeshSettings settings(Identity identity, TrustBundle trust) {
+    MeshSettings settings(GatewayCertificates certificates) {
       if (list.isEmpty() && service.isEmpty()) {
         return MeshSettings.none();
       }
       var addresses = service.map(PeerAddress::service).orElseGet(() -> PeerAddress.fixed(list));
-      return MeshSettings.of(addresses, () -> identity, () -> trust)
+      return MeshSettings.of(addresses, certificates::peer, certificates::peerTrust)
           .withIntervals(pingInterval, lease, MeshSettings.DEFAULT_LOOK_INTERVAL);
     }
   }
 
-  /// What it shows and whom it believes.
-  ///
-  /// @param server shown to agents, callers and peers
-  /// @param callerTrust CA of callers' certificates, peers included
-  /// @param peer shown to other replicas, in the group of gateways
-  /// @param peerTrust CA of their serving certificates
-  record Certificates(
-      Identity server, TrustBundle callerTrust, Identity peer, TrustBundle peerTrust) {
-    static Certificates standalone(StandalonePki pki) {
-      return new Certificates(
-          pki.identity("gateway-server"),
-          pki.trust("internal-ca"),
-          pki.identity("gateway-peer"),
-          pki.trust("control-plane-ca"));
-    }
-  }
-
   /// @param shared what other parts of the process count into
+  /// @param more to say about the gateway
   static Gateway start(
       Addresses addresses,
       Peers peers,
-      Certificates certificates,
-      KubernetesClient hubClient,
-      Metrics shared)
-      throws java.io.IOException {
-    return start(addresses, peers, certificates, hubClient, shared, settings -> settings);
-  }
-
-  /// As above, with more to say about the gateway.
-  static Gateway start(
-      Addresses addresses,
-      Peers peers,
-      Certificates certificates,
+      GatewayCertificates certificates,
       KubernetesClient hubClient,
       Metrics shared,
-      java.util.function.UnaryOperator<GatewaySettings> more)
-      throws java.io.IOException {
+      UnaryOperator<GatewaySettings> more)
+      throws IOException {
     return Gateway.start(
         more.apply(GatewaySettings.of(
             addresses.agents(),
             addresses.callers(),
             addresses.health(),
-            TlsIdentity.of(certificates.server()),
+            certificates.server(),
             certificates::callerTrust)),
-        peers.settings(certificates.peer(), certificates.peerTrust()),
+        peers.settings(certificates),
         hubClient,
         shared);
   }

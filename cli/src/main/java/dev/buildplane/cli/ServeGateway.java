@@ -1,9 +1,8 @@
 package dev.buildplane.cli;
 
+import dev.buildplane.gateway.AuditFile;
+import dev.buildplane.gateway.GatewaySettings;
 import dev.buildplane.metrics.Metrics;
-import dev.buildplane.pki.CertificateProblem;
-import dev.buildplane.pki.Identity;
-import dev.buildplane.pki.TrustBundle;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
@@ -13,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -144,6 +144,14 @@ final class ServeGateway extends ServeCommand.RoleProcess {
   Path peerCa;
 
   @Option(
+      names = "--audit-log",
+      paramLabel = "FILE",
+      description =
+          "Where it writes its audit log, a JSON object a line (default: the process's own log; as a replica of 'buildplane up' 'logs/audit-gateway-N.log' in the data directory)")
+  @Nullable
+  Path auditLog;
+
+  @Option(
       names = "--member",
       hidden = true,
       paramLabel = "INDEX",
@@ -161,8 +169,10 @@ final class ServeGateway extends ServeCommand.RoleProcess {
     var parts = new Parts();
     try {
       var client = parts.add(hub(pki));
+      var certificates = parts.add(GatewayCertificates.follow(sources(pki)));
+      var audit = audit(data, parts);
       var gateway = parts.add(
-          GatewayRole.start(addresses(), peers(), certificates(pki), client, new Metrics()));
+          GatewayRole.start(addresses(), peers(), certificates, client, new Metrics(), audit));
       if (member > 0) {
         GatewayRole.ready(gateway).write(data, Member.gateway(member));
       }
@@ -198,39 +208,40 @@ final class ServeGateway extends ServeCommand.RoleProcess {
         Duration.ofSeconds(leaseSeconds));
   }
 
-  private GatewayRole.Certificates certificates(StandalonePki pki) {
-    return new GatewayRole.Certificates(
-        identity(serverCertificate, serverKey, pki, "gateway-server"),
-        trust(callerCa, pki, "internal-ca"),
-        identity(peerCertificate, peerKey, pki, "gateway-peer"),
-        trust(peerCa, pki, "control-plane-ca"));
-  }
-
-  private static Identity identity(
-      @Nullable Path certificate, @Nullable Path key, StandalonePki pki, String standalone) {
-    if (certificate == null || key == null) {
-      return pki.identity(standalone);
-    }
-    try {
-      return Identity.read(certificate, key);
-    } catch (CertificateProblem | IOException unusable) {
-      throw new CliProblem(
-          "expected a certificate in %s and its key in %s, found: %s"
-              .formatted(certificate, key, unusable.getMessage()),
-          unusable);
-    }
-  }
-
-  private static TrustBundle trust(@Nullable Path file, StandalonePki pki, String standalone) {
+  private UnaryOperator<GatewaySettings> audit(DataDirectory data, Parts parts) throws IOException {
+    var file = auditLog == null && member > 0
+        ? data.logs().resolve("audit-" + Member.gateway(member).label() + ".log")
+        : auditLog;
     if (file == null) {
-      return pki.trust(standalone);
+      return UnaryOperator.identity();
     }
-    try {
-      return TrustBundle.read(file);
-    } catch (CertificateProblem | IOException unusable) {
+    var log = parts.add(new AuditFile(file));
+    return settings -> settings.withAudit(log);
+  }
+
+  private GatewayCertificates.Sources sources(StandalonePki pki) {
+    var standalone = GatewayCertificates.Sources.standalone(pki);
+    return new GatewayCertificates.Sources(
+        pair("server", serverCertificate, serverKey, standalone.server()),
+        callerCa == null ? standalone.callerCa() : callerCa,
+        pair("peer", peerCertificate, peerKey, standalone.peer()),
+        peerCa == null ? standalone.peerCa() : peerCa);
+  }
+
+  private static GatewayCertificates.Pair pair(
+      String option,
+      @Nullable Path certificate,
+      @Nullable Path key,
+      GatewayCertificates.Pair standalone) {
+    if (certificate != null && key != null) {
+      return new GatewayCertificates.Pair(certificate, key);
+    }
+    if (certificate != null || key != null) {
       throw new CliProblem(
-          "expected CA certificates in %s, found: %s".formatted(file, unusable.getMessage()),
-          unusable);
+          "expected --%1$s-cert and --%1$s-key together, found only --%1$s-%2$s; add the other, or leave both out"
+              .formatted(option, certificate == null ? "key" : "cert"),
+          ExitCode.USAGE);
     }
+    return standalone;
   }
 }

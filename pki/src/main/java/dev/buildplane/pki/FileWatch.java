@@ -1,4 +1,4 @@
-package dev.buildplane.agent;
+package dev.buildplane.pki;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -10,18 +10,18 @@ import java.util.Set;
 
 /// Notices that any of some files has changed, by modification time and size, following symbolic links: Kubernetes swaps
 /// mounted Secrets by a link, which file-system events of the file itself would miss. Not thread-safe.
-final class FileWatch {
+public final class FileWatch {
   private record Stamp(FileTime modified, long bytes) {}
 
   private Map<Path, Stamp> seen = Map.of();
 
   /// Watches these from now on, as they are now.
-  void watch(Set<Path> files) {
+  public void watch(Set<Path> files) {
     seen = stamps(files);
   }
 
   /// Whether something changed since [#watch] or the last call that said so.
-  boolean changed() {
+  public boolean changed() {
     var now = stamps(seen.keySet());
     if (now.equals(seen)) {
       return false;
