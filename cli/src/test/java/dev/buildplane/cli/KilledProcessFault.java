@@ -3,6 +3,8 @@ package dev.buildplane.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.buildplane.pki.CertificateAuthority;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.function.Function;
@@ -58,6 +60,18 @@ class KilledProcessFault {
   Path folder;
 
   private LocalInstallation installation;
+
+  private static final String AWAY = """
+      apiVersion: openchoreo.dev/v1alpha1
+      kind: ClusterBuildPlane
+      metadata:
+        name: away
+      spec:
+        clusterAgent:
+          clientCA:
+            value: |
+      %s
+      """;
 
   @AfterEach
   void stop() {
@@ -131,5 +145,70 @@ class KilledProcessFault {
     installation.up();
 
     requireOneSuccessfulWorkflow();
+  }
+
+  private String condition(String resource, String type) {
+    return installation
+        .kubectl(
+            "get",
+            resource,
+            "-o",
+            "jsonpath={.status.conditions[?(@.type==\"" + type + "\")].status}")
+        .output();
+  }
+
+  private void apply(String yaml) {
+    var applied = installation.kubectlWithInput(yaml, "apply", "-f", "-");
+    assertThat(applied.exitCode()).as(applied.output()).isZero();
+  }
+
+  private String phaseInPlane(String workflow) {
+    return installation
+        .kubectl(
+            "--context=build-plane",
+            "--namespace=openchoreo-ci-default",
+            "get",
+            "workflows.argoproj.io/" + workflow,
+            "-o",
+            "jsonpath={.status.phase}")
+        .output();
+  }
+
+  /// The agent alone dies, its cluster goes on.
+  @Test
+  void whatEndsOrIsDeletedWhileTheAgentIsAwayIsPutRightWhenItReturns() throws Exception {
+    installation = new LocalInstallation(folder.resolve("data")).up();
+    var agents = CertificateAuthority.create("agents", Duration.ofDays(1));
+    apply(AWAY.formatted(agents.certificatePem().indent(8)));
+    var go = installation.data().repositories().resolve("go");
+    apply(WORKFLOW
+        .replace(
+            "  runTemplate:\n",
+            "  buildPlaneRef: {kind: ClusterBuildPlane, name: away}\n  runTemplate:\n")
+        .replaceAll("args: .*", "args: ['until [ -e " + go + " ]; do sleep 0.2; done']"));
+    var route = installation.routeToPlane();
+    try (var agent = AgentProcess.start(folder, "away-1", agents, "away", route)) {
+      apply(RUN + "---\n" + RUN.replace("name: killed", "name: deleted"));
+      await().atMost(PATIENCE).until(() -> taskPhases().contains("Running"));
+      await().atMost(PATIENCE).until(() -> !phaseInPlane("deleted").isEmpty());
+      agent.kill();
+    }
+    await()
+        .atMost(PATIENCE)
+        .until(() -> condition("workflowrun/killed", "PlaneDisconnected").equals("True"));
+    installation.kubectl("delete", "--wait=false", "workflowrun/deleted");
+    Files.createFile(go);
+    await().atMost(PATIENCE).until(() -> phaseInPlane("killed").equals("Succeeded"));
+    assertThat(condition("workflowrun/killed", "WorkflowCompleted"))
+        .as("nobody can know yet")
+        .isNotEqualTo("True");
+
+    try (var _ = AgentProcess.start(folder, "away-2", agents, "away", route)) {
+      await()
+          .atMost(PATIENCE)
+          .until(() ->
+              installation.kubectl("get", "workflowrun/deleted").output().contains("NotFound"));
+      requireOneSuccessfulWorkflow();
+    }
   }
 }

@@ -50,6 +50,17 @@ final class LocalInstallation implements AutoCloseable {
     return this;
   }
 
+  /// The way of a further agent: to this gateway, for the build plane that came with the installation.
+  AgentProcess.Route routeToPlane() throws IOException {
+    var kubeconfig = data.root().resolve("build-plane.kubeconfig");
+    Files.writeString(
+        kubeconfig,
+        Files.readString(data.kubeconfig())
+            .replace("current-context: control-plane", "current-context: build-plane"));
+    return new AgentProcess.Route(
+        state().agentUrl(), data.pki().resolve("control-plane-ca.crt"), kubeconfig);
+  }
+
   /// Runs a command of `buildplane` on this installation, in this JVM.
   Outcome buildplane(String... arguments) {
     var all = new ArrayList<>(List.of(arguments));

@@ -12,7 +12,6 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -295,51 +294,22 @@ class StandaloneIT {
           .until(
               () -> jsonPath("cbp/second", ".status.agentConnection.connected").equals("true"));
     } finally {
-      process.destroy();
-      process.waitFor();
+      process.stop();
     }
     await()
         .atMost(PATIENCE)
         .until(() -> jsonPath("cbp/second", ".status.agentConnection.connected").equals("false"));
     assertThat(conditionReason("cbp/second", "Ready")).isEqualTo("NoAgentConnected");
 
-    var again = agent(agents, "second");
-    try {
+    try (var _ = agent(agents, "second")) {
       var waited =
           installation.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "cbp/second");
       assertThat(waited.exitCode()).as(waited.output()).isZero();
-    } finally {
-      again.destroy();
-      again.waitFor();
     }
   }
 
-  private Process agent(CertificateAuthority authority, String planeId) throws Exception {
-    var identity = authority.issueClient(planeId, List.of(), Duration.ofDays(1));
-    var certificate =
-        Files.writeString(folder.resolve(planeId + ".crt"), identity.certificatePem());
-    var key = Files.writeString(folder.resolve(planeId + ".key"), identity.keyPem());
-    var planeKubeconfig = folder.resolve(planeId + ".kubeconfig");
-    Files.writeString(
-        planeKubeconfig,
-        Files.readString(installation.data().kubeconfig())
-            .replace("current-context: control-plane", "current-context: build-plane"));
-    var command = new ArrayList<>(JavaCommand.server(128, 64));
-    command.addAll(List.of(
-        "serve",
-        "agent",
-        "--server-url=" + installation.state().agentUrl(),
-        "--health-port=0",
-        "--plane-id=" + planeId,
-        "--client-cert=" + certificate,
-        "--client-key=" + key,
-        "--server-ca=" + installation.data().pki().resolve("control-plane-ca.crt"),
-        "--kubeconfig=" + planeKubeconfig));
-    return new ProcessBuilder(command)
-        .redirectErrorStream(true)
-        .redirectOutput(
-            ProcessBuilder.Redirect.appendTo(folder.resolve(planeId + ".log").toFile()))
-        .start();
+  private AgentProcess agent(CertificateAuthority authority, String planeId) throws Exception {
+    return AgentProcess.start(folder, planeId, authority, planeId, installation.routeToPlane());
   }
 
   private static String workflow(String name, String buildPlane, String greeting) {
