@@ -150,9 +150,8 @@ final class AgentSessions {
         int kept = (int) before.stream().filter(judgement.grants()::contains).count();
         granted += judgement.grants().size() - kept;
         revoked += before.size() - kept;
-        session
-            .endRevokedCalls(); // before it is told: nothing flows any more of what followers hear
-        // is revoked
+        // Before it is told: nothing flows any more of what followers hear is revoked.
+        session.endRevokedCalls();
         if (!before.equals(judgement.grants()) && sessions.containsKey(session.id())) {
           feed.connection(session);
         }
