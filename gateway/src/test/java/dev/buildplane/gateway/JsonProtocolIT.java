@@ -83,8 +83,8 @@ class JsonProtocolIT {
         .withJson(JsonSettings.defaults().withBounds(1 << 20, 1 << 20, MAX_MESSAGE_BYTES))));
     hasty = gateway(settings -> settings.withAnswerDeadline(Duration.ofSeconds(1)));
     pinging = gateway(settings -> settings.withTunnels(TunnelSettings.defaults()
-        .withJson(JsonSettings.defaults()
-            .withLiveness(Duration.ofMillis(200), Duration.ofSeconds(8)))));
+        .withJson(
+            JsonSettings.defaults().withLiveness(Duration.ofMillis(200), Duration.ofSeconds(8)))));
   }
 
   private static Gateway gateway(UnaryOperator<GatewaySettings> with) throws Exception {
