@@ -8,6 +8,7 @@ import dev.buildplane.pki.CertificateProblem;
 import dev.buildplane.pki.FileWatch;
 import dev.buildplane.pki.Identity;
 import dev.buildplane.pki.TrustBundle;
+import dev.buildplane.tracing.Tracing;
 import dev.buildplane.tunnel.TunnelDestination;
 import dev.buildplane.tunnel.TunnelDialer;
 import dev.buildplane.tunnel.TunnelTransport;
@@ -39,6 +40,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -71,6 +73,7 @@ public final class Agent implements AutoCloseable {
   private final EventLoopGroup loops;
   private final ScheduledExecutorService reloader;
   private final AgentMetrics metrics;
+  private final @Nullable Traces traces;
   private final BackendPool pool = new BackendPool();
   private final FileWatch identityFiles = new FileWatch();
   private final FileWatch targetFiles = new FileWatch();
@@ -81,8 +84,12 @@ public final class Agent implements AutoCloseable {
   private volatile List<Permission> missing = List.of();
   private volatile long certificateExpires;
 
-  private Agent(AgentSettings settings, Metrics counted) throws AgentProblem {
+  private Agent(AgentSettings settings, Metrics counted, Optional<Tracing> tracing)
+      throws AgentProblem {
     this.settings = settings;
+    this.traces = tracing
+        .map(on -> new Traces(on, settings.planeType(), settings.planeId()))
+        .orElse(null);
     this.metrics = new AgentMetrics(counted, settings.tunnel());
     try {
       this.destinations = settings.serverUrls().stream()
@@ -110,7 +117,15 @@ public final class Agent implements AutoCloseable {
 
   /// As above, in a process whose metrics are `counted`.
   public static Agent start(AgentSettings settings, Metrics counted) throws AgentProblem {
-    var agent = new Agent(settings, counted);
+    return start(settings, counted, Optional.empty());
+  }
+
+  /// As above, with spans of what it carries.
+  ///
+  /// @param tracing stays the caller's; to be closed after the agent
+  public static Agent start(AgentSettings settings, Metrics counted, Optional<Tracing> tracing)
+      throws AgentProblem {
+    var agent = new Agent(settings, counted, tracing);
     agent.metrics.watch(agent::status, () -> agent.certificateExpires, () -> agent.missing.size());
     agent.run();
     return agent;
@@ -318,7 +333,7 @@ public final class Agent implements AutoCloseable {
   private final class Streams extends ChannelInitializer<Channel> {
     @Override
     protected void initChannel(Channel stream) {
-      stream.pipeline().addLast(new Exchange(() -> targets, pool, metrics));
+      stream.pipeline().addLast(new Exchange(() -> targets, pool, metrics, traces));
     }
   }
 }

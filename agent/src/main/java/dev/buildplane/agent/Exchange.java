@@ -14,7 +14,6 @@ import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.HttpClientCodec;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpHeaderNames;
-import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpObject;
 import io.netty.handler.codec.http.HttpRequest;
@@ -44,9 +43,13 @@ final class Exchange extends ChannelInboundHandlerAdapter {
   private static final Set<HttpMethod> REPEATABLE =
       Set.of(HttpMethod.GET, HttpMethod.HEAD, HttpMethod.OPTIONS);
 
+  /// Type of an error in spans.
+  private static final String CLOSED = "connection_closed";
+
   private final Supplier<Targets> targets;
   private final BackendPool pool;
   private final AgentMetrics metrics;
+  private final @Nullable Traces traces;
   private final ArrayDeque<HttpObject> early = new ArrayDeque<>();
   private @Nullable Channel stream;
   private @Nullable Channel backend;
@@ -61,8 +64,12 @@ final class Exchange extends ChannelInboundHandlerAdapter {
   private long heldSince;
   private AgentMetrics.@Nullable OfTarget counts;
   private int status;
+  private @Nullable StreamTrace trace;
 
-  Exchange(Supplier<Targets> targets, BackendPool pool, AgentMetrics metrics) {
+  /// @param traces null: tracing is off
+  Exchange(
+      Supplier<Targets> targets, BackendPool pool, AgentMetrics metrics, @Nullable Traces traces) {
+    this.traces = traces;
     this.targets = targets;
     this.metrics = metrics;
     this.pool = pool;
@@ -92,6 +99,9 @@ final class Exchange extends ChannelInboundHandlerAdapter {
 
   private void begin(ChannelHandlerContext ctx, HttpRequest request) {
     var name = request.headers().get(HttpHeaderNames.HOST, "");
+    if (traces != null) {
+      trace = traces.begin(request);
+    }
     var found = targets.get().find(name);
     counts = found.map(known -> metrics.target(known.name())).orElse(metrics.unknownTarget());
     if (found.isEmpty()) {
@@ -120,6 +130,9 @@ final class Exchange extends ChannelInboundHandlerAdapter {
     var from = stream;
     if (to == null || from == null) {
       return;
+    }
+    if (trace != null) {
+      trace.sends(request, to);
     }
     pool.acquire(from.eventLoop(), to, fresh || upgradeAsked)
         .addListener((io.netty.util.concurrent.Future<Channel> connected) -> {
@@ -228,12 +241,21 @@ final class Exchange extends ChannelInboundHandlerAdapter {
     if (counts != null) {
       counts.answered(status);
     }
+    if (trace != null) {
+      if (!done && !raw) {
+        trace.left();
+      }
+      trace.ended(status);
+    }
   }
 
   /// The caller is gone: nobody wants the answer.
   private void abandon() {
     if (done && !raw) {
       return;
+    }
+    if (!done && !raw && trace != null) {
+      trace.left();
     }
     done = true;
     early.forEach(ReferenceCountUtil::release);
@@ -325,6 +347,9 @@ final class Exchange extends ChannelInboundHandlerAdapter {
     } else {
       answerBegun = true;
       this.status = status.code();
+      if (trace != null) {
+        trace.answered(status.code());
+      }
       keepAlive = HttpUtil.isKeepAlive(response);
       forward(to, response);
     }
@@ -341,6 +366,9 @@ final class Exchange extends ChannelInboundHandlerAdapter {
     }
     answerBegun = true;
     status = HttpResponseStatus.SWITCHING_PROTOCOLS.code();
+    if (trace != null) {
+      trace.answered(status);
+    }
     raw = true;
     to.writeAndFlush(response);
     ctx.pipeline().remove(HttpClientCodec.class); // bytes it had read ahead come to us as they are
@@ -355,9 +383,13 @@ final class Exchange extends ChannelInboundHandlerAdapter {
     ctx.pipeline().remove(Answer.class);
     if (last.decoderResult().isFailure()) {
       last.release();
+      failed(last.decoderResult().cause().getClass().getName());
       to.writeAndFlush(StreamAbort.INSTANCE);
       ctx.close();
       return;
+    }
+    if (trace != null) {
+      trace.attemptEnded();
     }
     to.writeAndFlush(last);
     to.config().setAutoRead(true);
@@ -381,6 +413,7 @@ final class Exchange extends ChannelInboundHandlerAdapter {
       // A kept-alive connection the backend closed as we wrote: nothing was done with the request, and it may be done twice.
       repeatable = null;
       backend = null;
+      failed(CLOSED);
       if (requestEnded) {
         early.add(LastHttpContent.EMPTY_LAST_CONTENT);
       }
@@ -394,7 +427,16 @@ final class Exchange extends ChannelInboundHandlerAdapter {
       stream.writeAndFlush(StreamEnd.INSTANCE);
       return;
     }
+    if (!done) {
+      failed(CLOSED);
+    }
     broken("the connection closed before the answer had ended");
+  }
+
+  private void failed(String type) {
+    if (trace != null) {
+      trace.failed(type);
+    }
   }
 
   private void unreachable(Throwable cause) {
@@ -402,6 +444,9 @@ final class Exchange extends ChannelInboundHandlerAdapter {
         cause instanceof ConnectTimeoutException || cause instanceof SslHandshakeTimeoutException;
     var text = "cannot reach target " + targetName() + ": " + cause.getClass().getSimpleName()
         + ": " + cause.getMessage();
+    if (!done) {
+      failed(cause.getClass().getName());
+    }
     if (answerBegun || !late) {
       broken(text);
     } else {
@@ -440,30 +485,5 @@ final class Exchange extends ChannelInboundHandlerAdapter {
 
   private String targetName() {
     return target == null ? "?" : target.name();
-  }
-
-  /// Credentials of the caller stop here; the agent's own go on.
-  static final class Credentials {
-    private static final String IMPERSONATE = "impersonate-";
-    private static final String REMOTE = "x-remote-";
-
-    private Credentials() {}
-
-    static void replace(HttpHeaders headers, @Nullable String authorization) {
-      for (var name : Set.copyOf(headers.names())) {
-        // Backends behind CGI-like interfaces take one for the other.
-        var lower = name.toLowerCase(java.util.Locale.ROOT).replace('_', '-');
-        if (lower.startsWith(IMPERSONATE)
-            || lower.startsWith(REMOTE)
-            || lower.equals("authorization")
-            || lower.equals("proxy-authorization")) {
-          headers.remove(name);
-        }
-      }
-      headers.remove(HttpHeaderNames.AUTHORIZATION);
-      if (authorization != null) {
-        headers.set(HttpHeaderNames.AUTHORIZATION, authorization);
-      }
-    }
   }
 }

@@ -89,7 +89,7 @@ final class PermissionReview extends SimpleChannelInboundHandler<FullHttpRespons
         .set(HttpHeaderNames.CONTENT_TYPE, "application/json")
         .set(HttpHeaderNames.ACCEPT, "application/json")
         .set(HttpHeaderNames.CONTENT_LENGTH, body.readableBytes());
-    Exchange.Credentials.replace(request.headers(), target.authorization());
+    Credentials.replace(request.headers(), target.authorization());
     channel.writeAndFlush(request);
   }
 

@@ -16,6 +16,7 @@ import dev.buildplane.runner.RunnerSettings;
 import dev.buildplane.runner.StepLogs;
 import dev.buildplane.store.ObjectStore;
 import dev.buildplane.store.StoreSettings;
+import dev.buildplane.tracing.Tracing;
 import java.io.File;
 import java.io.IOException;
 import java.net.URI;
@@ -30,9 +31,13 @@ import org.jspecify.annotations.Nullable;
 /// A build plane of a standalone installation in one process: its own API server, the runner, and the agent that joins it
 /// to the control plane. Of the control plane it knows the gateway's address and CA, nothing else.
 final class BuildPlaneRole {
+  /// What the agent calls itself in spans.
+  static final String AGENT_SERVICE = "buildplane-agent";
+
   private BuildPlaneRole() {}
 
-  static AutoCloseable start(DataDirectory data, List<String> serverUrls, int apiPort)
+  static AutoCloseable start(
+      DataDirectory data, List<String> serverUrls, int apiPort, TracingOption tracing)
       throws Exception {
     var pki = new StandalonePki(data.pki());
     pki.ensure();
@@ -71,7 +76,8 @@ final class BuildPlaneRole {
           pki.certificateFile("control-plane-ca"),
           kubeconfig,
           null,
-          metrics));
+          metrics,
+          tracing.start(AGENT_SERVICE, parts)));
       var health = parts.add(AgentHealth.start(ControlPlaneRole.loopback(0), agent, metrics));
       new RoleReady(
               ProcessId.current(),
@@ -94,7 +100,8 @@ final class BuildPlaneRole {
       Path serverCa,
       @Nullable Path kubeconfig,
       @Nullable Path targets,
-      Metrics metrics)
+      Metrics metrics,
+      Optional<Tracing> tracing)
       throws AgentProblem {
     var urls = serverUrls.stream().map(URI::create).toList();
     var settings = AgentSettings.of(
@@ -107,7 +114,8 @@ final class BuildPlaneRole {
             Optional.ofNullable(kubeconfig))
         .withServerUrls(urls)
         .withConnections(connections);
-    return Agent.start(targets == null ? settings : settings.withTargets(targets), metrics);
+    return Agent.start(
+        targets == null ? settings : settings.withTargets(targets), metrics, tracing);
   }
 
   /// Steps find the tools of this machine, the JDK of the product first, and the installation's own git repositories; of its

@@ -54,7 +54,12 @@ final class ControlPlaneRole {
       @Nullable Path auditLog)
       throws Exception {
     return start(
-        data, apiPort, new GatewayPorts(agentPort, gatewayPort, healthPort), List.of(), auditLog);
+        data,
+        apiPort,
+        new GatewayPorts(agentPort, gatewayPort, healthPort),
+        List.of(),
+        auditLog,
+        new TracingOption());
   }
 
   /// @param peers callers' addresses of the further gateways, if there are any
@@ -63,7 +68,8 @@ final class ControlPlaneRole {
       int apiPort,
       GatewayPorts gatewayPorts,
       List<URI> peers,
-      @Nullable Path auditLog)
+      @Nullable Path auditLog,
+      TracingOption tracing)
       throws Exception {
     var pki = new StandalonePki(data.pki());
     pki.ensure();
@@ -94,6 +100,7 @@ final class ControlPlaneRole {
           parts.add(GatewayCertificates.follow(GatewayCertificates.Sources.standalone(pki))),
           gatewayClient,
           metrics,
+          tracing.start(GatewayRole.SERVICE, parts),
           settings -> settings.withAudit(audit)));
       var gateways = new ArrayList<>(peers);
       gateways.addFirst(URI.create("https://127.0.0.1:" + gateway.callerPort()));

@@ -5,6 +5,7 @@ import dev.buildplane.gateway.GatewaySettings;
 import dev.buildplane.gateway.MeshSettings;
 import dev.buildplane.gateway.PeerAddress;
 import dev.buildplane.metrics.Metrics;
+import dev.buildplane.tracing.Tracing;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -17,6 +18,9 @@ import java.util.function.UnaryOperator;
 
 /// One replica of the cluster gateway in a process of its own.
 final class GatewayRole {
+  /// What the gateway calls itself in spans.
+  static final String SERVICE = "buildplane-gateway";
+
   private GatewayRole() {}
 
   /// Where it listens.
@@ -47,6 +51,7 @@ final class GatewayRole {
       GatewayCertificates certificates,
       KubernetesClient hubClient,
       Metrics shared,
+      Optional<Tracing> tracing,
       UnaryOperator<GatewaySettings> more)
       throws IOException {
     return Gateway.start(
@@ -58,7 +63,8 @@ final class GatewayRole {
             certificates::callerTrust)),
         peers.settings(certificates),
         hubClient,
-        shared);
+        shared,
+        tracing);
   }
 
   static RoleReady ready(Gateway gateway) {

@@ -51,6 +51,9 @@ final class ServeCommand {
         description = "debug, info, warn or error (default: ${DEFAULT-VALUE})")
     String logLevel = "info";
 
+    @Mixin
+    TracingOption tracing = new TracingOption();
+
     @Option(
         names = "--parent",
         hidden = true,
@@ -147,7 +150,8 @@ final class ServeCommand {
           ports.api,
           new GatewayPorts(ports.agent, ports.gateway, ports.health),
           peers,
-          auditLog);
+          auditLog,
+          tracing);
     }
   }
 
@@ -175,7 +179,7 @@ final class ServeCommand {
       var data = dataDirectory.resolve();
       data.create();
       port.requireFree();
-      return BuildPlaneRole.start(data, serverUrls, port.api);
+      return BuildPlaneRole.start(data, serverUrls, port.api, tracing);
     }
   }
 
@@ -280,7 +284,8 @@ final class ServeCommand {
             serverCa,
             kubeconfig,
             targets,
-            metrics));
+            metrics,
+            tracing.start(BuildPlaneRole.AGENT_SERVICE, parts)));
         parts.add(health(agent, metrics));
         return parts;
       } catch (Exception | Error failed) {

@@ -171,8 +171,14 @@ final class ServeGateway extends ServeCommand.RoleProcess {
       var client = parts.add(hub(pki));
       var certificates = parts.add(GatewayCertificates.follow(sources(pki)));
       var audit = audit(data, parts);
-      var gateway = parts.add(
-          GatewayRole.start(addresses(), peers(), certificates, client, new Metrics(), audit));
+      var gateway = parts.add(GatewayRole.start(
+          addresses(),
+          peers(),
+          certificates,
+          client,
+          new Metrics(),
+          tracing.start(GatewayRole.SERVICE, parts),
+          audit));
       if (member > 0) {
         GatewayRole.ready(gateway).write(data, Member.gateway(member));
       }

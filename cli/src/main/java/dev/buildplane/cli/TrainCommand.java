@@ -44,7 +44,10 @@ final class TrainCommand implements Callable<Integer> {
       var control = RoleReady.read(data, Member.CONTROL_PLANE).orElseThrow();
       var agentPort = control.port("--agent-port");
       try (var _ = BuildPlaneRole.start(
-          data, java.util.List.of("wss://127.0.0.1:" + agentPort + "/ws"), 0)) {
+          data,
+          java.util.List.of("wss://127.0.0.1:" + agentPort + "/ws"),
+          0,
+          new TracingOption())) {
         var build = RoleReady.read(data, Member.BUILD_PLANE).orElseThrow();
         new Installation(
                 ProcessId.current(),

@@ -25,6 +25,7 @@ class ArchitectureTest {
 
   private static final Map<String, Set<String>> MAY_KNOW = Map.ofEntries(
       Map.entry("metrics", Set.of()),
+      Map.entry("tracing", Set.of()),
       Map.entry("pki", Set.of()),
       Map.entry("http", Set.of("pki")),
       Map.entry("store", Set.of()),
@@ -36,8 +37,8 @@ class ArchitectureTest {
       Map.entry("render", Set.of("schema", "model")),
       Map.entry("testkit", Set.of("pki")),
       Map.entry("apiserver", Set.of("store", "http", "schema", "patch", "pki")),
-      Map.entry("gateway", Set.of("model", "tunnel", "http", "pki", "metrics")),
-      Map.entry("agent", Set.of("tunnel", "http", "pki", "metrics")),
+      Map.entry("gateway", Set.of("model", "tunnel", "http", "pki", "metrics", "tracing")),
+      Map.entry("agent", Set.of("tunnel", "http", "pki", "metrics", "tracing")),
       Map.entry("operator", Set.of("model", "plan", "render", "pki", "metrics")),
       Map.entry("runner", Set.of()),
       Map.entry(
@@ -54,6 +55,7 @@ class ArchitectureTest {
               "operator",
               "runner",
               "metrics",
+              "tracing",
               "pki")));
 
   private static final Set<String> PURE = Set.of("model", "plan", "render", "schema", "patch");
@@ -93,6 +95,18 @@ class ArchitectureTest {
         .dependOnClassesThat(forbidden)
         .because("ARCHITECTURE.md: the arrows")
         .allowEmptyShould(true)
+        .check(PRODUCT);
+  }
+
+  @Test
+  void openTelemetryIsKnownInOnePlace() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackages(ROOT + "tracing", ROOT + "testkit")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("io.opentelemetry..")
+        .because("docs/adr/0008: who does not trace loads none of it")
         .check(PRODUCT);
   }
 

@@ -6,6 +6,7 @@ import dev.buildplane.http.HttpProblem;
 import dev.buildplane.http.Principal;
 import dev.buildplane.http.RequestHead;
 import dev.buildplane.model.Api;
+import dev.buildplane.tracing.TraceContext;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
@@ -191,6 +192,7 @@ final class AuditLog implements AutoCloseable {
     private String forwardedTo = "";
     private String auditID = "";
     private String verb = "";
+    private String traceID = "";
     private String message = "";
     private int status;
     private long further;
@@ -217,6 +219,11 @@ final class AuditLog implements AutoCloseable {
     /// It stands for further requests that were refused alike and have no record of their own.
     void andFurther(long requests) {
       further = requests;
+    }
+
+    /// It is part of that trace; without this, of the one its caller names.
+    void trace(String id) {
+      traceID = id;
     }
 
     void connection(UUID id) {
@@ -331,6 +338,10 @@ final class AuditLog implements AutoCloseable {
       json.writeObjectFieldStart("annotations");
       json.writeStringField(ANNOTATION + "request-id", head.requestId());
       json.writeStringField(ANNOTATION + "replica", replica);
+      var trace = traceID.isEmpty() ? callersTrace() : traceID;
+      if (!trace.isEmpty()) {
+        json.writeStringField(ANNOTATION + "trace-id", trace);
+      }
       if (target != null) {
         json.writeStringField(ANNOTATION + "plane", target.key().toString());
         json.writeStringField(ANNOTATION + "target", target.target());
@@ -352,6 +363,14 @@ final class AuditLog implements AutoCloseable {
         json.writeStringField(ANNOTATION + "connection", connection.toString());
       }
       json.writeEndObject();
+    }
+
+    private String callersTrace() {
+      return TraceContext.of(
+              head.headers().all(TraceContext.TRACEPARENT),
+              head.headers().all(TraceContext.TRACESTATE))
+          .map(TraceContext::traceId)
+          .orElse("");
     }
 
     /// Kubernetes' `MicroTime`.

@@ -13,11 +13,13 @@ import dev.buildplane.http.ProblemFormat;
 import dev.buildplane.http.Route;
 import dev.buildplane.http.Router;
 import dev.buildplane.metrics.Metrics;
+import dev.buildplane.tracing.Tracing;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -26,6 +28,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -99,19 +102,33 @@ public final class Gateway implements AutoCloseable {
   public static Gateway start(
       GatewaySettings settings, KubernetesClient hubClient, CallerAuthorizer authorizer)
       throws IOException {
-    return start(settings, MeshSettings.none(), hubClient, authorizer, new Metrics());
+    return start(settings, MeshSettings.none(), hubClient, authorizer, new Metrics(), null);
   }
 
   /// As one of several replicas, in a process whose other parts count into `shared`.
   public static Gateway start(
       GatewaySettings settings, MeshSettings peers, KubernetesClient hubClient, Metrics shared)
       throws IOException {
+    return start(settings, peers, hubClient, shared, Optional.empty());
+  }
+
+  /// As above, with spans of the calls it proxies.
+  ///
+  /// @param tracing stays the caller's; to be closed after the gateway
+  public static Gateway start(
+      GatewaySettings settings,
+      MeshSettings peers,
+      KubernetesClient hubClient,
+      Metrics shared,
+      Optional<Tracing> tracing)
+      throws IOException {
     return start(
         settings,
         peers,
         hubClient,
         new AccessReviews(hubClient, settings.decisionLifetime(), settings.clock()),
-        shared);
+        shared,
+        tracing.orElse(null));
   }
 
   private static Gateway start(
@@ -119,7 +136,8 @@ public final class Gateway implements AutoCloseable {
       MeshSettings peers,
       KubernetesClient hubClient,
       CallerAuthorizer authorizer,
-      Metrics shared)
+      Metrics shared,
+      @Nullable Tracing tracing)
       throws IOException {
     var replica = UUID.randomUUID();
     var feed = new PlaneFeed(settings.clock(), replica);
@@ -158,7 +176,8 @@ public final class Gateway implements AutoCloseable {
                 feed,
                 metrics,
                 audit,
-                strangers),
+                strangers,
+                tracing),
             loops),
         HttpServer.start(
             HttpServerSettings.plain("gateway-health", settings.health()),
@@ -200,7 +219,8 @@ public final class Gateway implements AutoCloseable {
       PlaneFeed feed,
       GatewayMetrics metrics,
       AuditLog audit,
-      StrangersAudit strangers) {
+      StrangersAudit strangers,
+      @Nullable Tracing tracing) {
     var caller = strangers.around(new CallerAuthentication(
             hubClient,
             settings.callerTrust(),
@@ -209,7 +229,7 @@ public final class Gateway implements AutoCloseable {
             metrics)
         .policy());
     var proxy = new ProxyHandler(
-        trust, sessions, remote, authorizer, audit, metrics, settings.answerDeadline());
+        trust, sessions, remote, authorizer, audit, metrics, settings.answerDeadline(), tracing);
     var router = Router.builder();
     router.route(Route.async(Set.of(), ProxyTarget.PREFIX + "**", caller, proxy)
         .withMaxBodyBytes(Route.UNLIMITED));

@@ -49,6 +49,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private final AuditLog.Call record;
   private final Duration answerDeadline;
   private final GatewayMetrics metrics;
+  private final @Nullable CallTrace trace;
   private Optional<Consumer<Left>> again = Optional.empty();
   private @Nullable Channel stream;
   private @Nullable Future<?> deadline;
@@ -64,13 +65,16 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   /// Set by whoever revokes, so that no byte passes from then on, however long the loop takes to end the call.
   private volatile boolean revoked;
 
+  /// @param trace null where tracing is off
   ProxyCall(
       AsyncExchange exchange,
       Carrier carrier,
       ProxyTarget target,
       AuditLog.Call record,
       Duration answerDeadline,
-      GatewayMetrics metrics) {
+      GatewayMetrics metrics,
+      @Nullable CallTrace trace) {
+    this.trace = trace;
     this.metrics = metrics;
     this.exchange = exchange;
     this.carrier = carrier;
@@ -96,6 +100,9 @@ final class ProxyCall implements AsyncExchange.BodyReader {
         .schedule(this::tooLate, answerDeadline.toNanos(), TimeUnit.NANOSECONDS);
     boolean upgrade = ProxyHeaders.upgrades(exchange.head());
     var request = carrier.request(exchange.head(), target, bodyless && !upgrade);
+    if (trace != null) {
+      trace.propagate(request.headers());
+    }
     bodyWaits = HttpUtil.is100ContinueExpected(request);
     carrier
         .open(new FromPlane(request), upgrade)
@@ -210,6 +217,9 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       }
     }
     answerBegun |= status >= 200 || status == 101;
+    if (trace != null && answerBegun) {
+      trace.answered(status);
+    }
     if (response.status().equals(HttpResponseStatus.SWITCHING_PROTOCOLS)) {
       cancelDeadline();
       record.answered(status);
@@ -385,6 +395,9 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private void finish(End why) {
     over = true;
     metrics.streamEnded(why);
+    if (trace != null) {
+      trace.ended(why);
+    }
     heldSince = metrics.held(heldSince, false);
     cancelDeadline();
     carrier.ended(this);

@@ -6,6 +6,7 @@ import dev.buildplane.http.AsyncHandler;
 import dev.buildplane.http.Headers;
 import dev.buildplane.http.HttpProblem;
 import dev.buildplane.http.ProblemFormat;
+import dev.buildplane.tracing.Tracing;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.Optional;
@@ -33,7 +34,9 @@ final class ProxyHandler implements AsyncHandler {
   private final AuditLog audit;
   private final GatewayMetrics metrics;
   private final Duration answerDeadline;
+  private final @Nullable Tracing tracing;
 
+  /// @param tracing null: off
   ProxyHandler(
       PlaneTrust trust,
       AgentSessions sessions,
@@ -41,7 +44,9 @@ final class ProxyHandler implements AsyncHandler {
       CallerAuthorizer authorizer,
       AuditLog audit,
       GatewayMetrics metrics,
-      Duration answerDeadline) {
+      Duration answerDeadline,
+      @Nullable Tracing tracing) {
+    this.tracing = tracing;
     this.trust = trust;
     this.sessions = sessions;
     this.remote = remote;
@@ -57,6 +62,7 @@ final class ProxyHandler implements AsyncHandler {
   /// @param sessions connections here, each tried once
   /// @param replicas others, each tried once
   /// @param notCarried whether an agent was left out because its protocol does not carry the call
+  /// @param trace null where tracing is off
   private record Tries(
       AsyncExchange exchange,
       ProxyTarget target,
@@ -64,7 +70,8 @@ final class ProxyHandler implements AsyncHandler {
       Optional<Forwarding> forwarded,
       Set<UUID> sessions,
       Set<String> replicas,
-      AtomicBoolean notCarried) {
+      AtomicBoolean notCarried,
+      @Nullable CallTrace trace) {
     int count() {
       return sessions.size() + replicas.size();
     }
@@ -80,10 +87,19 @@ final class ProxyHandler implements AsyncHandler {
       exchange.fail(problem);
       return;
     }
+    var trace = tracing == null
+        ? null
+        : CallTrace.begin(tracing, head, exchange.principal(), audit.replica());
+    if (trace != null) {
+      record.trace(trace.traceId());
+    }
     long begun = System.nanoTime();
     exchange.onClose(() -> {
       exchange.cutBecause().ifPresent(why -> record.refused(record.status(), why));
       audit.end(record);
+      if (trace != null) {
+        trace.closed(record.status());
+      }
       metrics.proxied(
           Verb.of(head.method(), head.rawQuery(), head.upgradeRequested()),
           record.status(),
@@ -93,8 +109,14 @@ final class ProxyHandler implements AsyncHandler {
       var target = ProxyTarget.parse(exchange.head());
       var verb = ProxyTarget.verb(exchange.head());
       record.target(target, verb);
+      if (trace != null) {
+        trace.target(target);
+      }
       var forwarded = Forwarding.of(exchange.head(), exchange.principal());
       forwarded.ifPresent(record::forwardedBy);
+      if (trace != null) {
+        forwarded.ifPresent(trace::forwardedBy);
+      }
       var tries = new Tries(
           exchange,
           target,
@@ -102,7 +124,8 @@ final class ProxyHandler implements AsyncHandler {
           forwarded,
           new HashSet<>(),
           new HashSet<>(),
-          new AtomicBoolean());
+          new AtomicBoolean(),
+          trace);
       if (forwarded.isPresent()) {
         metrics.forwardedIn();
         allowed(tries); // the first replica has asked
@@ -202,6 +225,9 @@ final class ProxyHandler implements AsyncHandler {
       }
       tries.record().connection(session.id());
       metrics.local();
+      if (tries.trace() != null) {
+        tries.trace().toAgent(session.id(), target);
+      }
       begin(tries, session);
       return;
     }
@@ -220,6 +246,9 @@ final class ProxyHandler implements AsyncHandler {
     tries.replicas().add(way.replica());
     metrics.forwardedOut();
     var auditID = tries.record().forwardedTo(way.replica());
+    if (tries.trace() != null) {
+      tries.trace().toReplica(way.replica(), way.pool().address());
+    }
     begin(
         tries,
         new PeerCarrier(
@@ -228,7 +257,13 @@ final class ProxyHandler implements AsyncHandler {
 
   private void begin(Tries tries, Carrier carrier) {
     new ProxyCall(
-            tries.exchange(), carrier, tries.target(), tries.record(), answerDeadline, metrics)
+            tries.exchange(),
+            carrier,
+            tries.target(),
+            tries.record(),
+            answerDeadline,
+            metrics,
+            tries.trace())
         .begin(
             tries.count() < MAX_TRIES ? Optional.of(left -> again(tries, left)) : Optional.empty());
   }

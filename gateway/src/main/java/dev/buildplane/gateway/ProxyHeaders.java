@@ -2,6 +2,7 @@ package dev.buildplane.gateway;
 
 import dev.buildplane.http.Headers;
 import dev.buildplane.http.RequestHead;
+import dev.buildplane.tracing.TraceContext;
 import io.netty.handler.codec.http.DefaultHttpHeadersFactory;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpHeadersFactory;
@@ -31,6 +32,9 @@ final class ProxyHeaders {
       "traceparent",
       "tracestate",
       "user-agent");
+
+  /// How the names of a trace's headers begin.
+  private static final String TRACE = "trace";
 
   private static final Set<String> UPGRADE = Set.of(
       "sec-websocket-key",
@@ -90,17 +94,35 @@ final class ProxyHeaders {
     var nominated = nominated(head.headers().all("connection"));
     // What is copied was checked when it came in.
     var out = FORWARDED.newHeaders().set("host", target);
+    boolean traced = false;
     for (var field : head.headers().fields()) {
       boolean passes = REQUEST.contains(field.name()) && !nominated.contains(field.name());
       if (passes || (upgrade && UPGRADE.contains(field.name()))) {
         out.add(field.name(), field.value());
+        traced |= field.name().startsWith(TRACE);
       }
+    }
+    if (traced) {
+      keepWellFormed(out);
     }
     out.set("x-request-id", head.requestId());
     if (upgrade) {
       out.set("connection", "Upgrade");
     }
     return out;
+  }
+
+  /// What is no trace context would be one trace less to whoever reads it next, or one of another's.
+  private static void keepWellFormed(HttpHeaders out) {
+    var said =
+        TraceContext.of(out.getAll(TraceContext.TRACEPARENT), out.getAll(TraceContext.TRACESTATE));
+    out.remove(TraceContext.TRACEPARENT).remove(TraceContext.TRACESTATE);
+    said.ifPresent(context -> {
+      out.set(TraceContext.TRACEPARENT, context.traceparent());
+      if (!context.tracestate().isEmpty()) {
+        out.set(TraceContext.TRACESTATE, context.tracestate());
+      }
+    });
   }
 
   /// The headers of the plane's answer for the caller.

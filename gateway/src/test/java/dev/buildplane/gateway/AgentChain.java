@@ -2,9 +2,11 @@ package dev.buildplane.gateway;
 
 import dev.buildplane.agent.Agent;
 import dev.buildplane.agent.AgentSettings;
+import dev.buildplane.metrics.Metrics;
 import dev.buildplane.model.ClientCA;
 import dev.buildplane.model.ClusterBuildPlane;
 import dev.buildplane.pki.TrustBundle;
+import dev.buildplane.tracing.Tracing;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,6 +40,20 @@ final class AgentChain implements AutoCloseable {
       Optional<TrustBundle> targetCa,
       UnaryOperator<AgentSettings> more)
       throws Exception {
+    return start(hub, plane, folder, gatewayPort, targetPort, targetCa, more, Optional.empty());
+  }
+
+  /// As above, with spans of what it carries.
+  static AgentChain start(
+      TestHub hub,
+      String plane,
+      Path folder,
+      int gatewayPort,
+      int targetPort,
+      Optional<TrustBundle> targetCa,
+      UnaryOperator<AgentSettings> more,
+      Optional<Tracing> tracing)
+      throws Exception {
     if (hub.client.resources(ClusterBuildPlane.class).withName(plane).get() == null) {
       hub.plane(plane, null, ClientCA.ofValue(hub.agents.certificatePem()));
     }
@@ -57,14 +73,15 @@ final class AgentChain implements AutoCloseable {
         users: [{ name: x, user: { token: the-agents-own } }]
         """.formatted(
             targetCa.isPresent() ? "https" : "http", targetPort));
-    var agent = Agent.start(more.apply(AgentSettings.of(
+    var settings = more.apply(AgentSettings.of(
         URI.create("wss://localhost:" + gatewayPort + "/ws"),
         "buildplane",
         plane,
         folder.resolve("tls.crt"),
         folder.resolve("tls.key"),
         folder.resolve("gateway.pem"),
-        Optional.of(folder.resolve("kubeconfig")))));
+        Optional.of(folder.resolve("kubeconfig"))));
+    var agent = Agent.start(settings, new Metrics(), tracing);
     Awaitility.await().atMost(TestHub.PATIENCE).until(agent::ready);
     return new AgentChain(plane, hub, agent);
   }
