@@ -14,6 +14,10 @@ public final class JsonPatch {
   /// The most operations one patch may hold (the limit of the Kubernetes API server).
   public static final int MAX_OPERATIONS = 10_000;
 
+  /// What all `copy` operations of a patch may copy together: one for each value, and the characters of names and texts. Without it thirty
+  /// operations that copy the root into itself make a document a billion times as large.
+  public static final int MAX_COPIED_CHARS = 3 << 20;
+
   private static final int MAX_POINTER_TOKENS = 1_000;
 
   private JsonPatch() {}
@@ -36,8 +40,9 @@ public final class JsonPatch {
     // The document sits in a holder so that the root ("") is a place like any other.
     var holder = JsonNodeFactory.instance.arrayNode();
     holder.add(target.deepCopy());
+    var copied = new Copied();
     for (int index = 0; index < list.size(); index++) {
-      new Operation(index, list.get(index)).run(holder);
+      new Operation(index, list.get(index), copied).run(holder);
     }
     return holder.get(0);
   }
@@ -66,7 +71,27 @@ public final class JsonPatch {
     return left.equals(right) ? 0 : 1;
   }
 
-  private record Operation(int index, JsonNode body) {
+  /// What one patch has copied so far.
+  private static final class Copied {
+    private long chars;
+
+    /// Whether that may be copied, too.
+    boolean takes(JsonNode value) {
+      count(value);
+      return chars <= MAX_COPIED_CHARS;
+    }
+
+    private void count(JsonNode value) {
+      chars += 1 + (value.isTextual() ? value.textValue().length() : 0);
+      if (chars > MAX_COPIED_CHARS) {
+        return;
+      }
+      value.fieldNames().forEachRemaining(name -> chars += name.length());
+      value.forEach(this::count);
+    }
+  }
+
+  private record Operation(int index, JsonNode body, Copied copied) {
     void run(ArrayNode holder) {
       if (!body.isObject()) {
         throw malformed("", "expected an object, found " + kind(body));
@@ -78,13 +103,23 @@ public final class JsonPatch {
         case "remove" -> remove(holder, path);
         case "replace" -> replace(holder, path, value(path));
         case "move" -> move(holder, text("from"), path);
-        case "copy" -> add(holder, path, find(holder, text("from")).deepCopy());
+        case "copy" -> add(holder, path, copy(path, find(holder, text("from"))));
         case "test" -> test(holder, path, value(path));
         default ->
           throw malformed(
               path,
               "expected op to be add, remove, replace, move, copy or test, found \"" + name + "\"");
       }
+    }
+
+    private JsonNode copy(String path, JsonNode value) {
+      if (!copied.takes(value)) {
+        throw malformed(
+            path,
+            "expected at most " + MAX_COPIED_CHARS
+                + " characters in all that the patch copies, found more; split the patch");
+      }
+      return value.deepCopy();
     }
 
     private void add(ArrayNode holder, String path, JsonNode value) {

@@ -3,6 +3,8 @@ package dev.buildplane.patch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -67,5 +69,16 @@ class JsonPatchTest {
             target, Json.of("[{op: add, path: /b, value: 1}, {op: remove, path: /nowhere}]")))
         .isInstanceOf(PatchException.class);
     assertThat(target).isEqualTo(Json.of("{a: 1}"));
+  }
+
+  @Test
+  void copyingTheRootIntoItselfIsBounded() {
+    var copies = IntStream.range(0, 64)
+        .mapToObj(i -> "{\"op\":\"copy\",\"from\":\"\",\"path\":\"/k" + i + "\"}")
+        .collect(Collectors.joining(",", "[", "]"));
+
+    assertThatThrownBy(() -> JsonPatch.apply(Json.of("{\"a\":1}"), Json.of(copies)))
+        .isInstanceOf(PatchException.class)
+        .hasMessageContaining("expected at most " + JsonPatch.MAX_COPIED_CHARS);
   }
 }
