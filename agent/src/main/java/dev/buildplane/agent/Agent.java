@@ -99,7 +99,9 @@ public final class Agent implements AutoCloseable {
       throw new AgentProblem(
           Objects.requireNonNullElse(e.getMessage(), "the server URL cannot be used"), e);
     }
-    identityFiles.watch(Set.of(settings.clientCert(), settings.clientKey(), settings.serverCa()));
+    // One file may hold two of them, as a self-signed certificate that is its own CA.
+    identityFiles.watch(
+        Set.copyOf(List.of(settings.clientCert(), settings.clientKey(), settings.serverCa())));
     this.tls = readTls();
     this.targets = Targets.load(settings);
     targetFiles.watch(targets.files());
