@@ -51,6 +51,7 @@ public final class ApiServer implements AutoCloseable {
     createNamespaces(registry, objects, writes);
 
     var watching = new Watching(store, objects, clocked);
+    registry.whenGone(watching::end);
     var tokens = new Tokens(store, objects, registry.builtIn("", "serviceaccounts"), clocked);
     var resources = new ResourceRequests(
         registry,

@@ -9,11 +9,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Every resource served right now: the built-in ones and those of CustomResourceDefinitions.
 /// Thread-safe; a definition is served as soon as [#define] has returned.
+///
+/// Whoever serves something for longer than a moment is told by [#whenGone] what is not served any more.
 final class Registry {
   private static final Logger LOG = LoggerFactory.getLogger(Registry.class);
 
@@ -23,6 +27,7 @@ final class Registry {
   // Guarded by `this`; by name of the definition.
   private final Map<String, List<ResourceType>> custom = new TreeMap<>();
   private final Map<String, ResourceType> storage = new TreeMap<>();
+  private final List<Consumer<ResourceType>> whenGone = new CopyOnWriteArrayList<>();
   private volatile Map<Key, ResourceType> all = Map.of();
   private volatile Collection<ResourceType> stored = List.of();
 
@@ -58,6 +63,11 @@ final class Registry {
     return stored.stream().filter(type -> key.startsWith(type.prefix())).findFirst();
   }
 
+  /// @param listener called, on the thread that changed the definition, with each resource that has gone
+  void whenGone(Consumer<ResourceType> listener) {
+    whenGone.add(listener);
+  }
+
   synchronized void define(ObjectNode definition) {
     try {
       var served = CustomTypes.of(definition);
@@ -86,7 +96,13 @@ final class Registry {
     for (var type : every) {
       types.putIfAbsent(new Key(type.group(), type.version(), type.plural()), type);
     }
+    var before = all;
     all = types;
+    before.forEach((key, type) -> {
+      if (!types.containsKey(key)) {
+        whenGone.forEach(listener -> listener.accept(type));
+      }
+    });
 
     var byStorage = new LinkedHashMap<String, ResourceType>();
     builtIn.forEach(type -> byStorage.putIfAbsent(type.stored(), type));

@@ -13,7 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 
@@ -31,7 +31,7 @@ final class Watching implements AutoCloseable {
   private final Objects objects;
   private final Clocked clocked;
   private final Semaphore permits = new Semaphore(MAX_WATCHES);
-  private final Set<Watch> open = ConcurrentHashMap.newKeySet();
+  private final Map<Watch, ResourceType> open = new ConcurrentHashMap<>();
 
   Watching(ObjectStore store, Objects objects, Clocked clocked) {
     this.store = store;
@@ -170,11 +170,22 @@ final class Watching implements AutoCloseable {
   /// Ends all watches, as their clients expect of a server that stops.
   @Override
   public void close() {
-    open.forEach(Watch::close);
+    open.keySet().forEach(Watch::close);
+  }
+
+  /// Ends the watches of a resource that is not served any more, as Kubernetes does: their clients list again, and learn so.
+  void end(ResourceType gone) {
+    open.forEach((watch, type) -> {
+      if (type.group().equals(gone.group())
+          && type.version().equals(gone.version())
+          && type.plural().equals(gone.plural())) {
+        watch.close();
+      }
+    });
   }
 
   /// @param initial objects to send first
-  private record Begun(Watch watch, Objects.ListResult initial, Set<Watch> open)
+  private record Begun(Watch watch, Objects.ListResult initial, Map<Watch, ResourceType> open)
       implements AutoCloseable {
     @Override
     public void close() {
@@ -193,7 +204,7 @@ final class Watching implements AutoCloseable {
     }
     try {
       var watch = store.watch(request.type().prefix(request.namespace()), from);
-      open.add(watch);
+      open.put(watch, request.type());
       return new Begun(watch, initial, open);
     } catch (StoreProblem.RevisionCompacted e) {
       throw ApiProblem.expired(

@@ -26,6 +26,9 @@ final class StoreFollower implements AutoCloseable {
   /// When to ask again whether External Secrets is installed: its absence cannot be watched.
   static final Duration REPEAT = Duration.ofSeconds(30);
 
+  /// When to ask for the first time after a store went: with External Secrets its stores go first.
+  static final Duration SOON = Duration.ofSeconds(1);
+
   private final KubernetesClient planeClient;
   private final String name;
   private final Runnable listener;
@@ -34,6 +37,7 @@ final class StoreFollower implements AutoCloseable {
 
   // guarded by this
   private @Nullable SharedIndexInformer<GenericKubernetesResource> informer;
+  private boolean asking;
   private boolean closed;
 
   /// @param timer starts the probing, and repeats it while External Secrets is not there
@@ -118,14 +122,14 @@ final class StoreFollower implements AutoCloseable {
       }
       return true;
     });
-    watch.addEventHandler(new AnyChange<>(_ -> look(watch)));
+    watch.addEventHandler(new AnyChange<>(_ -> look(watch, version)));
     synchronized (this) {
       if (closed) {
         return;
       }
       informer = watch;
     }
-    watch.start().thenRun(() -> look(watch));
+    watch.start().thenRun(() -> look(watch, version));
   }
 
   /// Stores cannot be listed any more because the plane does not know their kind, or not in this version.
@@ -134,9 +138,57 @@ final class StoreFollower implements AutoCloseable {
         && refused.getCode() == HttpURLConnection.HTTP_NOT_FOUND;
   }
 
-  private void look(SharedIndexInformer<GenericKubernetesResource> watch) {
+  private void look(SharedIndexInformer<GenericKubernetesResource> watch, String version) {
     var store = watch.getIndexer().getByKey(name);
-    now(store == null ? new SecretStore.Missing(name) : found(store));
+    if (store == null) {
+      now(new SecretStore.Missing(name));
+      askIn(SOON, watch, version);
+    } else {
+      now(found(store));
+    }
+  }
+
+  /// While the store is missing, whether its kind is there is asked for: a watch that the plane has ended is begun again by the client for
+  /// ever, and a 404 then says nothing to us.
+  private void askIn(
+      Duration delay, SharedIndexInformer<GenericKubernetesResource> watch, String version) {
+    synchronized (this) {
+      if (closed || asking) {
+        return;
+      }
+      asking = true;
+    }
+    timer.schedule(
+        () -> Thread.ofVirtual().name("store-kind").start(() -> ask(watch, version)),
+        delay.toMillis(),
+        TimeUnit.MILLISECONDS);
+  }
+
+  private void ask(SharedIndexInformer<GenericKubernetesResource> watch, String version) {
+    synchronized (this) {
+      asking = false;
+      if (closed || informer != watch) {
+        return;
+      }
+    }
+    if (!(state instanceof SecretStore.Missing)) {
+      return;
+    }
+    if (stillServed(version)) {
+      askIn(REPEAT, watch, version);
+      return;
+    }
+    watch.stop();
+    probe();
+  }
+
+  /// Whether the plane serves that version first; so it is taken while the plane does not answer.
+  private boolean stillServed(String version) {
+    try {
+      return version().equals(Optional.of(version));
+    } catch (KubernetesClientException unanswered) {
+      return true;
+    }
   }
 
   private SecretStore found(GenericKubernetesResource store) {
