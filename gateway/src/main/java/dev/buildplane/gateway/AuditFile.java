@@ -6,6 +6,7 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -27,8 +28,11 @@ public final class AuditFile implements Consumer<String>, AutoCloseable {
 
   private final Path file;
   private final long maxBytes;
-  private @Nullable OutputStream out; // guarded by this, as is written
+  private @Nullable OutputStream out; // guarded by this, as are the next two
   private long written;
+
+  /// A part of a line may stand behind what was `written`.
+  private boolean torn;
 
   /// Appends to what is there.
   ///
@@ -50,6 +54,12 @@ public final class AuditFile implements Consumer<String>, AutoCloseable {
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
       }
     }
+    if (torn && Files.size(file) > written) {
+      try (var cut = FileChannel.open(file, StandardOpenOption.WRITE)) {
+        cut.truncate(written);
+      }
+    }
+    torn = false;
     written = Files.size(file);
     var opened = new BufferedOutputStream(Files.newOutputStream(file, StandardOpenOption.APPEND));
     out = opened;
@@ -58,7 +68,7 @@ public final class AuditFile implements Consumer<String>, AutoCloseable {
 
   /// Appends a line.
   ///
-  /// @throws UncheckedIOException when it cannot be written; the next line tries anew
+  /// @throws UncheckedIOException when it cannot be written, and then nothing of it stays in the file; the next line tries anew
   @Override
   public synchronized void accept(String line) {
     var bytes = (line + "\n").getBytes(UTF_8);
@@ -69,8 +79,10 @@ public final class AuditFile implements Consumer<String>, AutoCloseable {
         turnOver();
         to = open();
       }
+      torn = true;
       to.write(bytes);
       to.flush();
+      torn = false;
       written += bytes.length;
     } catch (IOException e) {
       closeQuietly(e);

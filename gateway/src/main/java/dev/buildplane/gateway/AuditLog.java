@@ -16,7 +16,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
-import java.util.ArrayList;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -34,8 +33,9 @@ import org.slf4j.LoggerFactory;
 /// from [StrangersAudit].
 ///
 /// Event loops only note that a call has ended; a thread of this log's own words and writes the lines, every [#WRITE_INTERVAL]. No record
-/// is dropped: when the sink falls so far behind that [#MAX_WAITING] records wait, further calls are refused ([#begin]) until it has
-/// caught up. A process that is killed loses what has not been written.
+/// is dropped: a line that the sink does not take, as on a full disk, is tried again until it does, and when the sink falls so far behind
+/// that [#REFUSE_ABOVE] records wait, further calls are refused ([#begin]) until it has caught up. A process that is killed loses what has not
+/// been written.
 final class AuditLog implements AutoCloseable {
   /// Records that may wait for the sink.
   static final int MAX_WAITING = 64 * 1024;
@@ -60,6 +60,9 @@ final class AuditLog implements AutoCloseable {
   private final CountDownLatch closed = new CountDownLatch(1);
   private final SplittableRandom ids = new SplittableRandom(new SecureRandom().nextLong());
   private final Thread writer;
+
+  /// The writer's.
+  private boolean failing;
 
   AuditLog(Consumer<String> sink, InstantSource clock, UUID replica) {
     this.sink = sink;
@@ -121,14 +124,18 @@ final class AuditLog implements AutoCloseable {
   }
 
   private void write() {
-    var batch = new ArrayList<Call>();
     boolean last;
     do {
       last = pause();
-      waiting.drainTo(batch);
-      batch.forEach(this::write);
-      batch.clear();
+      var next = waiting.peek();
+      while (next != null && write(next)) {
+        waiting.remove();
+        next = waiting.peek();
+      }
     } while (!last);
+    if (!waiting.isEmpty()) {
+      log.error("{} audit records were lost: they could not be written before the end", waiting());
+    }
   }
 
   /// Whether the log has been closed.
@@ -140,7 +147,8 @@ final class AuditLog implements AutoCloseable {
     }
   }
 
-  private void write(Call record) {
+  /// Whether it was.
+  private boolean write(Call record) {
     try {
       var line = new StringWriter(LINE_CHARS);
       try (var json = JSON.createGenerator(line)) {
@@ -150,8 +158,20 @@ final class AuditLog implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException("a StringWriter does not fail", e);
     } catch (RuntimeException e) {
-      log.error("an audit record could not be written", e);
+      if (!failing) {
+        failing = true;
+        log.error(
+            "the audit log cannot be written; it is tried again, and calls are refused once {} records wait",
+            REFUSE_ABOVE,
+            e);
+      }
+      return false;
     }
+    if (failing) {
+      failing = false;
+      log.info("the audit log is written again; {} records wait", waiting());
+    }
+    return true;
   }
 
   /// The address without its port, as `sourceIPs` has it.
