@@ -168,6 +168,11 @@ public record AgentSettings(
         seekInterval);
   }
 
+  /// Whether it speaks nothing but the JSON messages of OpenChoreo v0.17.
+  public AgentSettings withJsonOnly(boolean only) {
+    return withTunnel(tunnel.withJson(tunnel.json().withOnly(only)));
+  }
+
   public AgentSettings withMetadata(Map<String, String> more) {
     return new AgentSettings(
         serverUrls,

@@ -23,7 +23,17 @@ final class PeerStage implements AutoCloseable {
   /// A way to the target.
   ///
   /// @param proxies the processes on it, front first
-  record Peer(String name, Endpoint endpoint, List<Usage> proxies) {}
+  /// @param mostBytes largest body it takes; a larger one is sent in parts
+  record Peer(String name, Endpoint endpoint, List<Usage> proxies, long mostBytes) {
+    Peer(String name, Endpoint endpoint, List<Usage> proxies) {
+      this(name, endpoint, proxies, Long.MAX_VALUE);
+    }
+  }
+
+  /// The gateway holds bodies of requests to v0.17 agents to 10 MiB.
+  private static final long JSON_BODY_BYTES = 8L << 20;
+
+  private static final List<String> JSON_AGENT = List.of("--protocol=json");
 
   /// Gateway and agent of one configuration.
   ///
@@ -110,26 +120,39 @@ final class PeerStage implements AutoCloseable {
 
   private void startTunnels() throws Exception {
     var boring = tunnel("tunnel", List.of(), List.of());
-    addTunnel(boring, "tunnel", false);
+    addTunnel(boring, "tunnel", false, Long.MAX_VALUE);
     if (!options.quick || options.http2) {
-      addTunnel(boring, "tunnel, HTTP/2", true);
+      addTunnel(boring, "tunnel, HTTP/2", true, Long.MAX_VALUE);
     }
     if (!options.quick) {
-      addTunnel(tunnel("tunnel-jdk-tls", List.of(JDK_TLS), List.of()), "tunnel, JDK TLS", false);
+      addTunnel(
+          tunnel("tunnel-jdk-tls", List.of(JDK_TLS), List.of()),
+          "tunnel, JDK TLS",
+          false,
+          Long.MAX_VALUE);
+    }
+    if (!options.quick || options.json) {
+      addTunnel(tunnel("tunnel-json", List.of(), JSON_AGENT), "v0.17 JSON", false, JSON_BODY_BYTES);
     }
     for (var further : options.furtherAgents.entrySet()) {
       var label = "tunnel-" + peers.size();
-      addTunnel(tunnel(label, List.of(), List.of(further.getValue())), further.getKey(), false);
+      addTunnel(
+          tunnel(label, List.of(), List.of(further.getValue())),
+          further.getKey(),
+          false,
+          Long.MAX_VALUE);
     }
   }
 
-  private void addTunnel(Tunnel tunnel, String name, boolean http2) throws Exception {
+  private void addTunnel(Tunnel tunnel, String name, boolean http2, long mostBytes)
+      throws Exception {
     peers.add(new Peer(
         name,
         tunnelEndpoint(tunnel.gateway(), http2),
         List.of(
             new Usage("gateway", tunnel.gateway().handle()),
-            new Usage("agent", tunnel.agent().handle()))));
+            new Usage("agent", tunnel.agent().handle())),
+        mostBytes));
   }
 
   private Endpoint tunnelEndpoint(Child gateway, boolean http2) throws Exception {

@@ -44,6 +44,9 @@ final class PeersBench implements Callable<Integer> {
   private static final int IDLE_CONNECTIONS = 1000;
   private static final int BLOCK_BYTES = 64 * 1024;
 
+  /// Of a transfer to a peer that bounds bodies.
+  private static final long MOST_PARTS = 4;
+
   @Mixin
   PeersOptions options = new PeersOptions();
 
@@ -97,8 +100,9 @@ final class PeersBench implements Callable<Integer> {
         "%n## Warm-up%n%nA row is loaded by 64 callers until the compilers of its JVMs take under %.0f %% of a processor for %d s, %d s at most. Compilers' time includes target and client.%n%n| | seconds | requests | compilers, CPU s |%n|---|---|---|---|%n",
         QUIET_COMPILERS * 100, QUIET_SECONDS, WARM_UP_SECONDS);
     for (var peer : stage.peers()) {
-      client(peer).transfer(download(64 << 20), 1);
-      client(peer).transfer(upload(64 << 20), 1);
+      var bytes = Math.min(64 << 20, peer.mostBytes());
+      client(peer).transfer(download(bytes), 1);
+      client(peer).transfer(upload(bytes), 1);
       warmUp(stage, peer);
     }
   }
@@ -198,7 +202,7 @@ final class PeersBench implements Callable<Integer> {
     var total = options.quick ? 192L << 20 : 256L << 20;
     var streams = options.quick ? new int[] {1} : new int[] {1, 4};
     out.printf(
-        "%n## Bulk%n%n%d MiB per transfer, shared by its streams; medians of %d rounds.%n",
+        "%n## Bulk%n%n%d MiB per transfer, shared by its streams, in parts where a peer bounds bodies; medians of %d rounds.%n",
         total >> 20, options.roundsWanted());
     for (var down : List.of(true, false)) {
       for (var count : streams) {
@@ -210,20 +214,16 @@ final class PeersBench implements Callable<Integer> {
   private void bulk(PeerStage stage, boolean down, int streams, long total) throws Exception {
     var rates = new LinkedHashMap<String, List<Double>>();
     var costs = new LinkedHashMap<String, Costs>();
-    var request = down ? download(total / streams) : upload(total / streams);
     for (var i = 0; i < options.roundsWanted(); i++) {
       for (var peer : stage.peers()) {
         var cost = costs.computeIfAbsent(peer.name(), _ -> new Costs(watched(stage, peer)));
         cost.begin();
         var begun = System.nanoTime();
-        var received = client(peer).transfer(request, streams);
+        var moved = move(peer, down, streams, total);
         var seconds = (System.nanoTime() - begun) / 1e9;
         cost.end();
-        if (down && received != total) {
-          throw new IOException(peer.name() + ": expected " + total + " bytes, found " + received);
-        }
-        cost.count(total / GIB);
-        rates.computeIfAbsent(peer.name(), _ -> new ArrayList<>()).add(total / MIB / seconds);
+        cost.count(moved / GIB);
+        rates.computeIfAbsent(peer.name(), _ -> new ArrayList<>()).add(moved / MIB / seconds);
       }
     }
     out.printf(
@@ -243,6 +243,22 @@ final class PeersBench implements Callable<Integer> {
           cost.per("target"),
           cost.per("client"));
     }
+  }
+
+  /// At once, or in a few parts one after the other.
+  ///
+  /// @return bytes of bodies, all of which have arrived
+  private double move(Peer peer, boolean down, int streams, long total) throws Exception {
+    var each = Math.min(total / streams, peer.mostBytes());
+    var parts = Math.min(MOST_PARTS, total / streams / each);
+    for (var part = 0; part < parts; part++) {
+      var received = client(peer).transfer(down ? download(each) : upload(each), streams);
+      if (down && received != each * streams) {
+        throw new IOException(
+            peer.name() + ": expected " + each * streams + " bytes, found " + received);
+      }
+    }
+    return (double) each * streams * parts;
   }
 
   private static double middle(List<Double> values) {

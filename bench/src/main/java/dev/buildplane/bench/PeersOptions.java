@@ -41,6 +41,11 @@ final class PeersOptions {
   boolean http2;
 
   @Option(
+      names = "--json",
+      description = "With --quick: the row of an agent that speaks v0.17's JSON too")
+  boolean json;
+
+  @Option(
       names = "--rounds",
       paramLabel = "N",
       description =

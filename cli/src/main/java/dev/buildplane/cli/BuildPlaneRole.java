@@ -69,6 +69,7 @@ final class BuildPlaneRole {
       var agent = parts.add(agent(
           serverUrls,
           AgentSettings.DEFAULT_CONNECTIONS,
+          false,
           "buildplane",
           ControlPlaneRole.LOCAL_PLANE_ID,
           pki.certificateFile("agent"),
@@ -93,6 +94,7 @@ final class BuildPlaneRole {
   static Agent agent(
       List<String> serverUrls,
       int connections,
+      boolean jsonOnly,
       String planeType,
       String planeId,
       Path clientCertificate,
@@ -113,7 +115,8 @@ final class BuildPlaneRole {
             serverCa,
             Optional.ofNullable(kubeconfig))
         .withServerUrls(urls)
-        .withConnections(connections);
+        .withConnections(connections)
+        .withJsonOnly(jsonOnly);
     return Agent.start(
         targets == null ? settings : settings.withTargets(targets), metrics, tracing);
   }

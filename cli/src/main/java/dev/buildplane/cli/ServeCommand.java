@@ -205,6 +205,20 @@ final class ServeCommand {
     int connections;
 
     @Option(
+        names = "--protocol",
+        paramLabel = "PROTOCOL",
+        defaultValue = "h2",
+        description =
+            "h2: HTTP/2, or the JSON messages of OpenChoreo v0.17 where the gateway knows nothing else; json: only those (default: ${DEFAULT-VALUE})")
+    Protocol protocol = Protocol.h2;
+
+    /// As typed; the values are those of the gateway's metrics.
+    enum Protocol {
+      h2,
+      json
+    }
+
+    @Option(
         names = "--plane-type",
         paramLabel = "TYPE",
         defaultValue = "buildplane",
@@ -277,6 +291,7 @@ final class ServeCommand {
         var agent = parts.add(BuildPlaneRole.agent(
             serverUrls,
             connections,
+            protocol == Protocol.json,
             planeType,
             planeId,
             clientCertificate,

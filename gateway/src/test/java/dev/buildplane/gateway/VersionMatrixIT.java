@@ -11,6 +11,7 @@ import dev.buildplane.agent.AgentSettings;
 import dev.buildplane.model.ClientCA;
 import dev.buildplane.testkit.V017Agent;
 import dev.buildplane.testkit.V017Gateway;
+import dev.buildplane.tunnel.TunnelProtocol;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -46,6 +47,7 @@ class VersionMatrixIT {
   /// Who speaks to whom.
   enum Pairing {
     OUR_GATEWAY_OUR_AGENT,
+    OUR_GATEWAY_OUR_AGENT_ON_JSON,
     OUR_GATEWAY_V017_AGENT,
     V017_GATEWAY_OUR_AGENT;
 
@@ -109,7 +111,7 @@ class VersionMatrixIT {
 
   private Caller connect(Pairing pairing) throws Exception {
     return switch (pairing) {
-      case OUR_GATEWAY_OUR_AGENT -> {
+      case OUR_GATEWAY_OUR_AGENT, OUR_GATEWAY_OUR_AGENT_ON_JSON -> {
         hub.plane(pairing.plane(), null, ClientCA.ofValue(hub.agents.certificatePem()));
         ourAgent(hub.gateway.agentPort(), pairing);
         yield throughOurGateway(pairing);
@@ -143,14 +145,22 @@ class VersionMatrixIT {
         clusters: [{ name: c, cluster: { server: "http://localhost:%d" } }]
         users: [{ name: u, user: {} }]
         """.formatted(target.getAddress().getPort()));
-    closing(Agent.start(AgentSettings.of(
+    var settings = AgentSettings.of(
         URI.create("wss://localhost:" + port + "/ws"),
         "buildplane",
         pairing.plane(),
         folder.resolve("tls.crt"),
         folder.resolve("tls.key"),
         folder.resolve("ca.crt"),
-        Optional.of(folder.resolve("kubeconfig")))));
+        Optional.of(folder.resolve("kubeconfig")));
+    boolean jsonOnly = pairing == Pairing.OUR_GATEWAY_OUR_AGENT_ON_JSON;
+    closing(Agent.start(settings.withJsonOnly(jsonOnly)));
+    if (jsonOnly) {
+      Awaitility.await()
+          .atMost(TestHub.PATIENCE)
+          .until(() -> hub.gateway.sessions().all().stream()
+              .anyMatch(session -> session.tunnel().protocol() == TunnelProtocol.JSON));
+    }
   }
 
   private void v017Agent(Pairing pairing) {

@@ -14,6 +14,7 @@ import java.time.Duration;
 ///     any byte; also how long one message may take to come; longer than `pingInterval`
 /// @param answerLimit how long the agent works on a request; the v0.17 gateway itself waits 30 s and cannot cancel
 /// @param budget what messages of all connections of the process may hold; bytes on the heap
+/// @param only whether the agent's end offers nothing else, as an agent of v0.17 would
 public record JsonSettings(
     int maxRequestBodyBytes,
     int maxAnswerBodyBytes,
@@ -21,7 +22,8 @@ public record JsonSettings(
     Duration pingInterval,
     Duration silenceLimit,
     Duration answerLimit,
-    MemoryBudget budget) {
+    MemoryBudget budget,
+    boolean only) {
   public static final int DEFAULT_MAX_REQUEST_BODY_BYTES = 10 << 20;
   public static final int DEFAULT_MAX_ANSWER_BODY_BYTES = 32 << 20;
   public static final int DEFAULT_MAX_MESSAGE_BYTES = 64 << 20;
@@ -57,7 +59,8 @@ public record JsonSettings(
         DEFAULT_PING_INTERVAL,
         DEFAULT_SILENCE_LIMIT,
         DEFAULT_ANSWER_LIMIT,
-        PROCESS);
+        PROCESS,
+        false);
   }
 
   public JsonSettings withLiveness(Duration pingEvery, Duration deadAfter) {
@@ -68,7 +71,8 @@ public record JsonSettings(
         pingEvery,
         deadAfter,
         answerLimit,
-        budget);
+        budget,
+        only);
   }
 
   public JsonSettings withAnswerLimit(Duration limit) {
@@ -79,7 +83,8 @@ public record JsonSettings(
         pingInterval,
         silenceLimit,
         limit,
-        budget);
+        budget,
+        only);
   }
 
   public JsonSettings withBounds(int requestBodyBytes, int answerBodyBytes, int messageBytes) {
@@ -90,7 +95,8 @@ public record JsonSettings(
         pingInterval,
         silenceLimit,
         answerLimit,
-        budget);
+        budget,
+        only);
   }
 
   public JsonSettings withBudget(MemoryBudget other) {
@@ -101,7 +107,20 @@ public record JsonSettings(
         pingInterval,
         silenceLimit,
         answerLimit,
-        other);
+        other,
+        only);
+  }
+
+  public JsonSettings withOnly(boolean nothingElse) {
+    return new JsonSettings(
+        maxRequestBodyBytes,
+        maxAnswerBodyBytes,
+        maxMessageBytes,
+        pingInterval,
+        silenceLimit,
+        answerLimit,
+        budget,
+        nothingElse);
   }
 
   private static void requirePositive(String name, int value) {

@@ -181,7 +181,7 @@ public final class TunnelDialer {
         request
             .headers()
             .set(HttpHeaderNames.HOST, to.authority())
-            .add(WebSocketHandshake.request(key, metadata, true));
+            .add(WebSocketHandshake.request(key, metadata, !settings.json().only()));
         ctx.writeAndFlush(request);
       } else if (event instanceof SslHandshakeCompletionEvent done) {
         outcome.completeExceptionally(failed(to, done.cause()));
