@@ -20,6 +20,7 @@ final class Child implements AutoCloseable {
       "--enable-native-access=ALL-UNNAMED",
       "--sun-misc-unsafe-memory-access=allow",
       "-XX:+UseSerialGC",
+      "-XX:+UseCompactObjectHeaders",
       "-XX:+ExitOnOutOfMemoryError",
       "-Dio.netty.leakDetection.level=disabled");
 

@@ -16,6 +16,7 @@ final class JavaCommand {
         "--enable-native-access=ALL-UNNAMED",
         "--sun-misc-unsafe-memory-access=allow",
         "-XX:+UseSerialGC",
+        "-XX:+UseCompactObjectHeaders",
         "-XX:+ExitOnOutOfMemoryError",
         // The tests run with every buffer watched; watching one in a hundred costs servers more than it tells.
         "-Dio.netty.leakDetection.level=disabled",
@@ -34,6 +35,7 @@ final class JavaCommand {
         "--enable-native-access=ALL-UNNAMED",
         "--sun-misc-unsafe-memory-access=allow",
         "-XX:+UseSerialGC",
+        "-XX:+UseCompactObjectHeaders",
         "-XX:TieredStopAtLevel=1"));
     command.addAll(cache());
     command.addAll(

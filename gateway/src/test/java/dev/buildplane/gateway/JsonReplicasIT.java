@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.buildplane.http.TlsIdentity;
-import dev.buildplane.metrics.Metrics;
 import dev.buildplane.model.ClientCA;
 import dev.buildplane.testkit.V017Agent;
 import dev.buildplane.testkit.V017Agent.Answer;
@@ -19,13 +17,10 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Function;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
@@ -61,43 +56,19 @@ class JsonReplicasIT {
   static Path directory;
 
   static TestHub hub;
-  static final List<Gateway> gateways = new CopyOnWriteArrayList<>();
+  static TestReplicas replicas;
 
   @BeforeAll
   static void start() throws Exception {
     hub = new TestHub(directory);
-    hub.allowPeers();
-    for (int i = 0; i < 3; i++) {
-      gateways.add(startGateway());
-    }
-    Awaitility.await()
-        .atMost(TestHub.PATIENCE)
-        .until(() -> gateways.stream().allMatch(one -> one.ready() && one.connectedPeers() == 2));
-  }
-
-  private static Gateway startGateway() throws Exception {
-    var peer = hub.peerIdentity();
-    var mesh = MeshSettings.of(
-            () -> gateways.stream()
-                .map(one -> PeerAddress.of(URI.create("https://localhost:" + one.callerPort())))
-                .collect(Collectors.toSet()),
-            () -> peer,
-            hub.ca::trust)
-        .withIntervals(Duration.ofMillis(200), Duration.ofSeconds(10), Duration.ofMillis(100));
-    var settings = GatewaySettings.of(
-            TestHub.any(),
-            TestHub.any(),
-            TestHub.any(),
-            TlsIdentity.of(hub.serverIdentity()),
-            hub.ca::trust)
-        .withTunnels(TunnelSettings.defaults()
-            .withJson(JsonSettings.defaults().withBounds(BODY_BYTES, BODY_BYTES, MESSAGE_BYTES)));
-    return Gateway.start(settings, mesh, hub.client, new Metrics());
+    var bounds = JsonSettings.defaults().withBounds(BODY_BYTES, BODY_BYTES, MESSAGE_BYTES);
+    replicas = new TestReplicas(
+        hub, 3, settings -> settings.withTunnels(TunnelSettings.defaults().withJson(bounds)));
   }
 
   @AfterAll
   static void stop() throws Exception {
-    gateways.forEach(Gateway::close);
+    replicas.close();
     hub.close();
   }
 
@@ -111,7 +82,7 @@ class JsonReplicasIT {
         .ignoreExceptions()
         .until(
             () -> V017Agent.dial(
-                gateways.get(replica).agentPort(),
+                replicas.gateways.get(replica).agentPort(),
                 "buildplane",
                 plane,
                 hub.agentIdentity(),
@@ -126,20 +97,12 @@ class JsonReplicasIT {
         .ignoreExceptions()
         .until(
             () -> TestAgent.dial(
-                gateways.get(replica).agentPort(),
+                replicas.gateways.get(replica).agentPort(),
                 "buildplane",
                 plane,
                 hub.agentIdentity(),
                 hub.ca.trust()),
             Objects::nonNull);
-  }
-
-  private static URI at(int replica, String path) {
-    return URI.create("https://localhost:" + gateways.get(replica).callerPort() + path);
-  }
-
-  private static URI proxied(int replica, String plane, String rest) {
-    return at(replica, "/api/proxy/buildplane/" + plane + "/_cluster/" + plane + "/k8s" + rest);
   }
 
   private static HttpResponse<String> get(HttpClient caller, URI uri) throws Exception {
@@ -150,8 +113,8 @@ class JsonReplicasIT {
   private static void awaitAgents(String plane, int count) throws Exception {
     try (var caller = hub.caller(HttpClient.Version.HTTP_2)) {
       Awaitility.await().atMost(TestHub.PATIENCE).until(() -> {
-        for (int replica : IntStream.range(0, gateways.size()).toArray()) {
-          if (!get(caller, at(replica, "/api/v1/planes/buildplane/" + plane + "/status"))
+        for (int replica : IntStream.range(0, replicas.gateways.size()).toArray()) {
+          if (!get(caller, replicas.at(replica, "/api/v1/planes/buildplane/" + plane + "/status"))
               .body()
               .contains("\"connectedAgents\":" + count)) {
             return false;
@@ -181,11 +144,12 @@ class JsonReplicasIT {
     try (var agent = oldAgentAt(0, plane);
         var caller = hub.caller(HttpClient.Version.HTTP_2)) {
       awaitAgents(plane, 1);
-      for (int replica = 0; replica < gateways.size(); replica++) {
-        assertNotCarried(get(caller, proxied(replica, plane, rest)));
+      for (int replica = 0; replica < replicas.gateways.size(); replica++) {
+        assertNotCarried(get(caller, replicas.proxied(replica, plane, rest)));
       }
       assertThat(agent.requests()).isEmpty();
-      assertThat(get(caller, proxied(1, plane, "/api/v1/pods?watch=false")).body())
+      assertThat(get(caller, replicas.proxied(1, plane, "/api/v1/pods?watch=false"))
+              .body())
           .isEqualTo("hello");
       assertThat(agent.requests()).hasSize(1);
     }
@@ -198,13 +162,14 @@ class JsonReplicasIT {
         var socket = hub.sslContext(
                 hub.ca.issueClient("operator", List.of("system:masters"), TestHub.YEAR))
             .getSocketFactory()
-            .createSocket("localhost", gateways.get(1).callerPort())) {
+            .createSocket("localhost", replicas.gateways.get(1).callerPort())) {
       awaitAgents("pipe", 1);
       socket.setSoTimeout(60_000);
       socket
           .getOutputStream()
           .write(("POST "
-                  + proxied(1, "pipe", "/api/v1/namespaces/a/pods/b/exec?command=sh")
+                  + replicas
+                      .proxied(1, "pipe", "/api/v1/namespaces/a/pods/b/exec?command=sh")
                       .getRawPath()
                   + "?command=sh HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
                   + "Upgrade: SPDY/3.1\r\nContent-Length: 0\r\n\r\n")
@@ -224,12 +189,13 @@ class JsonReplicasIT {
         var caller = hub.caller(version)) {
       awaitAgents(plane, 1);
       var whole = caller.send(
-          HttpRequest.newBuilder(proxied(1, plane, "/large")).build(), BodyHandlers.ofByteArray());
+          HttpRequest.newBuilder(replicas.proxied(1, plane, "/large")).build(),
+          BodyHandlers.ofByteArray());
       assertThat(whole.statusCode()).isEqualTo(200);
       assertThat(whole.body()).isEqualTo(LARGE);
       assertThat(agent.isGone()).isFalse();
 
-      var failed = get(caller, proxied(1, plane, "/too-large"));
+      var failed = get(caller, replicas.proxied(1, plane, "/too-large"));
       assertThat(failed.statusCode()).isEqualTo(502);
       assertThat(JSON.readTree(failed.body()).path("message").asText()).contains(plane);
       Awaitility.await().atMost(TestHub.PATIENCE).until(agent::isGone); // close code 1009
@@ -249,7 +215,7 @@ class JsonReplicasIT {
           ? BodyPublishers.ofByteArray(payload)
           : BodyPublishers.ofInputStream(() -> new java.io.ByteArrayInputStream(payload));
       var answer = caller.send(
-          HttpRequest.newBuilder(proxied(1, plane, "/x")).PUT(body).build(),
+          HttpRequest.newBuilder(replicas.proxied(1, plane, "/x")).PUT(body).build(),
           BodyHandlers.ofString());
       assertThat(answer.statusCode()).isEqualTo(413);
       assertThat(agent.requests()).isEmpty();
@@ -267,7 +233,7 @@ class JsonReplicasIT {
       awaitAgents("mixed", 3);
       for (int call = 0; call < 6; call++) {
         var watch = caller.send(
-            HttpRequest.newBuilder(proxied(call % 3, "mixed", "/watch?watch=true"))
+            HttpRequest.newBuilder(replicas.proxied(call % 3, "mixed", "/watch?watch=true"))
                 .build(),
             BodyHandlers.ofInputStream());
         assertThat(watch.statusCode()).isEqualTo(200);

@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.buildplane.agent.AgentSettings;
 import dev.buildplane.http.HttpLimits;
-import dev.buildplane.http.TlsIdentity;
-import dev.buildplane.metrics.Metrics;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
@@ -24,13 +22,11 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.UnaryOperator;
-import java.util.stream.Collectors;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -51,24 +47,22 @@ class ReplicaDrainFault {
   @TempDir
   Path folder;
 
-  private final List<Gateway> gateways = new CopyOnWriteArrayList<>();
   private final CountDownLatch restMayGo = new CountDownLatch(1);
   private final AtomicLong served = new AtomicLong();
   private final AtomicInteger atTheOther = new AtomicInteger();
   private final Queue<String> losses = new ConcurrentLinkedQueue<>();
   private volatile boolean stopping;
   private TestHub hub;
+  private TestReplicas replicas;
+  private List<Gateway> gateways;
   private CannedTarget target;
 
   @BeforeEach
   void start() throws Exception {
     hub = new TestHub(folder);
-    hub.allowPeers();
-    gateways.add(startGateway());
-    gateways.add(startGateway());
-    Awaitility.await()
-        .atMost(TestHub.PATIENCE)
-        .until(() -> gateways.stream().allMatch(one -> one.ready() && one.connectedPeers() == 1));
+    replicas = new TestReplicas(
+        hub, 2, settings -> settings.withLimits(HttpLimits.DEFAULT.withDrain(DRAIN)));
+    gateways = replicas.gateways;
     target = CannedTarget.plain();
     target.answer("/hello", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".getBytes(ISO_8859_1));
     target.behave("/halves", (connection, _) -> {
@@ -90,28 +84,9 @@ class ReplicaDrainFault {
   void stop() throws Exception {
     stopping = true;
     restMayGo.countDown();
-    gateways.forEach(Gateway::close);
+    replicas.close();
     target.close();
     hub.close();
-  }
-
-  private Gateway startGateway() throws Exception {
-    var peer = hub.peerIdentity();
-    var mesh = MeshSettings.of(
-            () -> gateways.stream()
-                .map(one -> PeerAddress.of(URI.create("https://localhost:" + one.callerPort())))
-                .collect(Collectors.toSet()),
-            () -> peer,
-            hub.ca::trust)
-        .withIntervals(Duration.ofMillis(200), Duration.ofSeconds(10), Duration.ofMillis(100));
-    var settings = GatewaySettings.of(
-            TestHub.any(),
-            TestHub.any(),
-            TestHub.any(),
-            TlsIdentity.of(hub.serverIdentity()),
-            hub.ca::trust)
-        .withLimits(HttpLimits.DEFAULT.withDrain(DRAIN));
-    return Gateway.start(settings, mesh, hub.client, new Metrics());
   }
 
   private AgentChain agent(String plane, UnaryOperator<AgentSettings> more) throws Exception {

@@ -4,8 +4,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.buildplane.http.TlsIdentity;
-import dev.buildplane.metrics.Metrics;
 import dev.buildplane.model.ClientCA;
 import dev.buildplane.pki.CertificateAuthority;
 import dev.buildplane.tunnel.TunnelSettings;
@@ -20,11 +18,8 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.time.Duration;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.stream.Collectors;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -38,50 +33,22 @@ import org.junit.jupiter.params.provider.EnumSource;
 /// `own-connections-only`).
 @Timeout(120)
 class ReplicasIT {
-  private static final Duration PING = Duration.ofMillis(200);
-  private static final Duration LEASE = Duration.ofSeconds(10);
-  private static final Duration LOOK = Duration.ofMillis(100);
 
   @TempDir
   static Path directory;
 
   static TestHub hub;
-  static final List<Gateway> gateways = new CopyOnWriteArrayList<>();
+  static TestReplicas replicas;
 
   @BeforeAll
   static void start() throws Exception {
     hub = new TestHub(directory);
-    hub.allowPeers();
-    for (int i = 0; i < 3; i++) {
-      gateways.add(startGateway());
-    }
-    Awaitility.await()
-        .atMost(TestHub.PATIENCE)
-        .until(() -> gateways.stream().allMatch(one -> one.ready() && one.connectedPeers() == 2));
-  }
-
-  private static Gateway startGateway() throws Exception {
-    var peer = hub.peerIdentity();
-    var mesh = MeshSettings.of(
-            () -> gateways.stream()
-                .map(one -> PeerAddress.of(URI.create("https://localhost:" + one.callerPort())))
-                .collect(Collectors.toSet()),
-            () -> peer,
-            hub.ca::trust)
-        .withIntervals(PING, LEASE, LOOK);
-    var settings = GatewaySettings.of(
-            TestHub.any(),
-            TestHub.any(),
-            TestHub.any(),
-            TlsIdentity.of(hub.serverIdentity()),
-            hub.ca::trust)
-        .withAudit(hub.audit::add);
-    return Gateway.start(settings, mesh, hub.client, new Metrics());
+    replicas = new TestReplicas(hub, 3, settings -> settings.withAudit(hub.audit::add));
   }
 
   @AfterAll
   static void stop() throws Exception {
-    gateways.forEach(Gateway::close);
+    replicas.close();
     hub.close();
   }
 
@@ -97,7 +64,7 @@ class ReplicasIT {
         .until(
             () -> TestAgent.dialAs(
                 instance,
-                gateways.get(replica).agentPort(),
+                replicas.gateways.get(replica).agentPort(),
                 plane,
                 hub.agentIdentity(),
                 hub.ca.trust(),
@@ -111,20 +78,12 @@ class ReplicasIT {
 
   private static int connectedTo(int replica, String plane) {
     try (var caller = hub.caller(HttpClient.Version.HTTP_2)) {
-      var body = get(caller, at(replica, "/api/v1/planes/buildplane/" + plane + "/status"))
+      var body = get(caller, replicas.at(replica, "/api/v1/planes/buildplane/" + plane + "/status"))
           .body();
       return Integer.parseInt(body.replaceAll("(?s).*\"connectedAgents\":(\\d+).*", "$1"));
     } catch (Exception e) {
       throw new AssertionError(e);
     }
-  }
-
-  private static URI at(int replica, String path) {
-    return URI.create("https://localhost:" + gateways.get(replica).callerPort() + path);
-  }
-
-  private static URI proxied(int replica, String plane, String rest) {
-    return at(replica, "/api/proxy/buildplane/" + plane + "/_cluster/" + plane + "/k8s" + rest);
   }
 
   private static HttpResponse<String> get(HttpClient client, URI uri) throws Exception {
@@ -138,7 +97,7 @@ class ReplicasIT {
     plane(name);
     try (var agent = agentAt(0, name, "");
         var caller = hub.caller(version)) {
-      var hello = get(caller, proxied(1, name, "/hello%20x?a=%2f&watch=1"));
+      var hello = get(caller, replicas.proxied(1, name, "/hello%20x?a=%2f&watch=1"));
 
       assertThat(hello.statusCode()).as(hello.body()).isEqualTo(200);
       assertThat(hello.body()).isEqualTo("hello");
@@ -165,7 +124,7 @@ class ReplicasIT {
     try (var agent = agentAt(0, "big", "");
         var caller = hub.caller(HttpClient.Version.HTTP_2)) {
       var echoed = caller.send(
-          HttpRequest.newBuilder(proxied(2, "big", "/echo")).POST(body).build(),
+          HttpRequest.newBuilder(replicas.proxied(2, "big", "/echo")).POST(body).build(),
           BodyHandlers.ofInputStream());
 
       assertThat(echoed.statusCode()).isEqualTo(200);
@@ -189,7 +148,8 @@ class ReplicasIT {
     try (var agent = agentAt(0, "watch", "")) {
       var caller = hub.caller(HttpClient.Version.HTTP_2);
       var response = caller.send(
-          HttpRequest.newBuilder(proxied(1, "watch", "/watch?watch=true")).build(),
+          HttpRequest.newBuilder(replicas.proxied(1, "watch", "/watch?watch=true"))
+              .build(),
           BodyHandlers.ofInputStream());
       assertThat(response.body().readNBytes(6)).isEqualTo("first\n".getBytes(UTF_8));
       assertThat(agent.open.get()).isEqualTo(1);
@@ -207,11 +167,11 @@ class ReplicasIT {
         var slow = hub.caller(HttpClient.Version.HTTP_2);
         var other = hub.caller(HttpClient.Version.HTTP_2)) {
       var stalled = slow.send(
-          HttpRequest.newBuilder(proxied(1, "slow", "/endless")).build(),
+          HttpRequest.newBuilder(replicas.proxied(1, "slow", "/endless")).build(),
           BodyHandlers.ofInputStream());
       stalled.body().readNBytes(1000);
       for (int i = 0; i < 5; i++) {
-        assertThat(get(other, proxied(1, "slow", "/hello")).body()).isEqualTo("hello");
+        assertThat(get(other, replicas.proxied(1, "slow", "/hello")).body()).isEqualTo("hello");
       }
       assertThat(agent.sent.get()).isLessThan(64L * 1024 * 1024);
       stalled.body().close();
@@ -225,14 +185,15 @@ class ReplicasIT {
     try (var agent = agentAt(0, "cancel", "");
         var steady = hub.caller(HttpClient.Version.HTTP_2)) {
       var kept = steady.send(
-          HttpRequest.newBuilder(proxied(1, "cancel", "/watch")).build(),
+          HttpRequest.newBuilder(replicas.proxied(1, "cancel", "/watch")).build(),
           BodyHandlers.ofInputStream());
       for (int round = 0; round < 3; round++) {
         var impatient = hub.caller(HttpClient.Version.HTTP_2);
         for (int i = 0; i < 100; i++) {
           impatient
               .send(
-                  HttpRequest.newBuilder(proxied(1, "cancel", "/watch")).build(),
+                  HttpRequest.newBuilder(replicas.proxied(1, "cancel", "/watch"))
+                      .build(),
                   BodyHandlers.ofInputStream())
               .body()
               .close();
@@ -241,7 +202,7 @@ class ReplicasIT {
       }
       Awaitility.await().atMost(TestHub.PATIENCE).until(() -> agent.open.get() == 1);
       assertThat(kept.body().readNBytes(6)).isEqualTo("first\n".getBytes(UTF_8));
-      assertThat(get(steady, proxied(1, "cancel", "/hello")).body()).isEqualTo("hello");
+      assertThat(get(steady, replicas.proxied(1, "cancel", "/hello")).body()).isEqualTo("hello");
       kept.body().close();
     }
   }
@@ -277,13 +238,13 @@ class ReplicasIT {
     var operator = hub.ca.issueClient("operator", List.of("system:masters"), TestHub.YEAR);
     var socket = hub.sslContext(operator)
         .getSocketFactory()
-        .createSocket("localhost", gateways.get(replica).callerPort());
+        .createSocket("localhost", replicas.gateways.get(replica).callerPort());
     socket.setSoTimeout(60_000);
     return socket;
   }
 
   private static String upgrade(String path) {
-    return "POST " + proxied(1, "exec", path).getPath()
+    return "POST " + replicas.proxied(1, "exec", path).getPath()
         + " HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nContent-Length: 0\r\n\r\n";
   }
 
@@ -316,7 +277,7 @@ class ReplicasIT {
       assertThat(agent.isGone()).isFalse();
       send(
           socket,
-          "GET " + proxied(2, "trailers", "/trailers").getPath()
+          "GET " + replicas.proxied(2, "trailers", "/trailers").getPath()
               + " HTTP/1.1\r\nHost: localhost\r\nTE: trailers\r\n\r\n");
 
       assertThat(upTo(socket, "x-checksum: 42")).startsWith("HTTP/1.1 200 ").contains("body");
@@ -329,7 +290,7 @@ class ReplicasIT {
     try (var agent = agentAt(0, "revoked", "");
         var caller = hub.caller(HttpClient.Version.HTTP_2)) {
       var watch = caller.send(
-          HttpRequest.newBuilder(proxied(1, "revoked", "/watch")).build(),
+          HttpRequest.newBuilder(replicas.proxied(1, "revoked", "/watch")).build(),
           BodyHandlers.ofInputStream());
       assertThat(watch.body().readNBytes(6)).isEqualTo("first\n".getBytes(UTF_8));
 
@@ -348,7 +309,7 @@ class ReplicasIT {
       Awaitility.await().atMost(TestHub.PATIENCE).until(agent::isGone);
       Awaitility.await()
           .atMost(TestHub.PATIENCE)
-          .until(() -> get(caller, proxied(1, "revoked", "/hello")).statusCode() == 503);
+          .until(() -> get(caller, replicas.proxied(1, "revoked", "/hello")).statusCode() == 503);
     }
   }
 
@@ -358,14 +319,14 @@ class ReplicasIT {
     try (var caller = hub.caller(HttpClient.Version.HTTP_2)) {
       var agent = agentAt(0, "lost", "");
       var watching = caller.send(
-          HttpRequest.newBuilder(proxied(1, "lost", "/watch")).build(),
+          HttpRequest.newBuilder(replicas.proxied(1, "lost", "/watch")).build(),
           BodyHandlers.ofInputStream());
       agent.close();
 
       assertThatThrownBy(() -> watching.body().readAllBytes()).isInstanceOf(IOException.class);
       Awaitility.await()
           .atMost(TestHub.PATIENCE)
-          .until(() -> get(caller, proxied(1, "lost", "/hello")).statusCode() == 503);
+          .until(() -> get(caller, replicas.proxied(1, "lost", "/hello")).statusCode() == 503);
     }
   }
 
@@ -374,7 +335,8 @@ class ReplicasIT {
     plane("loop");
     try (var agent = agentAt(0, "loop", "");
         var peer = hub.caller(HttpClient.Version.HTTP_2, hub.peerIdentity())) {
-      var refused = peer.send(forwarded(proxied(1, "loop", "/hello")), BodyHandlers.ofString());
+      var refused =
+          peer.send(forwarded(replicas.proxied(1, "loop", "/hello")), BodyHandlers.ofString());
 
       assertThat(refused.statusCode()).isEqualTo(503);
       assertThat(refused.body()).contains("a forwarded request goes no further");
@@ -403,7 +365,7 @@ class ReplicasIT {
     try (var agent = agentAt(0, "audit", "");
         var caller = hub.caller(HttpClient.Version.HTTP_2)) {
       hub.audit.clear();
-      get(caller, proxied(1, "audit", "/hello"));
+      get(caller, replicas.proxied(1, "audit", "/hello"));
 
       Awaitility.await().atMost(TestHub.PATIENCE).until(() -> proxyEvents().size() == 2);
       var lines = proxyEvents();
@@ -413,10 +375,12 @@ class ReplicasIT {
       assertThat(ids).hasSize(1);
       assertThat(lines)
           .allMatch(line -> line.contains("\"username\":\"operator\""))
-          .anyMatch(line -> line.contains("forwarded-to\":\"" + gateways.get(0).replica())
-              && line.contains("/replica\":\"" + gateways.get(1).replica()))
-          .anyMatch(line -> line.contains("forwarded-by\":\"" + gateways.get(1).replica())
-              && line.contains("/replica\":\"" + gateways.get(0).replica()));
+          .anyMatch(line ->
+              line.contains("forwarded-to\":\"" + replicas.gateways.get(0).replica())
+                  && line.contains("/replica\":\"" + replicas.gateways.get(1).replica()))
+          .anyMatch(line ->
+              line.contains("forwarded-by\":\"" + replicas.gateways.get(1).replica())
+                  && line.contains("/replica\":\"" + replicas.gateways.get(0).replica()));
       assertThat(agent.requests).hasSize(1);
     }
   }
@@ -432,19 +396,19 @@ class ReplicasIT {
       hub.audit.clear();
       // As if the header were not there: the certificate's own user is asked about, and the way goes on as ever.
       assertThat(powerless
-              .send(forwarded(proxied(0, "stranger", "/hello")), BodyHandlers.ofString())
+              .send(forwarded(replicas.proxied(0, "stranger", "/hello")), BodyHandlers.ofString())
               .statusCode())
           .isEqualTo(403);
       assertThat(operator
-              .send(forwarded(proxied(1, "stranger", "/hello")), BodyHandlers.ofString())
+              .send(forwarded(replicas.proxied(1, "stranger", "/hello")), BodyHandlers.ofString())
               .body())
           .isEqualTo("hello");
       assertThat(anonymous
-              .send(forwarded(proxied(0, "stranger", "/hello")), BodyHandlers.ofString())
+              .send(forwarded(replicas.proxied(0, "stranger", "/hello")), BodyHandlers.ofString())
               .statusCode())
           .isEqualTo(401);
-      assertThat(get(anonymous, at(0, PlaneApi.WATCH)).statusCode()).isEqualTo(401);
-      assertThat(get(powerless, at(0, PlaneApi.WATCH)).statusCode()).isEqualTo(403);
+      assertThat(get(anonymous, replicas.at(0, PlaneApi.WATCH)).statusCode()).isEqualTo(401);
+      assertThat(get(powerless, replicas.at(0, PlaneApi.WATCH)).statusCode()).isEqualTo(403);
       assertThat(agent.requests).hasSize(1);
       assertThat(hub.audit).noneMatch(line -> line.contains("alice"));
     }
@@ -456,7 +420,7 @@ class ReplicasIT {
     plane("other");
     try (var agent = agentAt(0, "mine", "");
         var peer = hub.caller(HttpClient.Version.HTTP_2, hub.peerIdentity())) {
-      var mixed = at(0, "/api/proxy/buildplane/mine/_cluster/other/k8s/hello");
+      var mixed = replicas.at(0, "/api/proxy/buildplane/mine/_cluster/other/k8s/hello");
 
       assertThat(peer.send(forwarded(mixed), BodyHandlers.ofString()).statusCode())
           .isEqualTo(400);
@@ -469,7 +433,7 @@ class ReplicasIT {
     plane("plain");
     try (var agent = agentAt(0, "plain", "");
         var peer = hub.caller(HttpClient.Version.HTTP_2, hub.peerIdentity())) {
-      assertThat(get(peer, proxied(0, "plain", "/hello")).statusCode()).isEqualTo(403);
+      assertThat(get(peer, replicas.proxied(0, "plain", "/hello")).statusCode()).isEqualTo(403);
       assertThat(agent.requests).isEmpty();
     }
   }
@@ -498,8 +462,8 @@ class ReplicasIT {
         var second = agentAt(1, "everywhere", "b");
         var caller = hub.caller(HttpClient.Version.HTTP_2)) {
       Awaitility.await().atMost(TestHub.PATIENCE).until(() -> connectedTo(2, "everywhere") == 2);
-      var state =
-          get(caller, at(2, PlaneApi.WATCH + "?" + PlaneApi.EVERY_REPLICA)).body();
+      var state = get(caller, replicas.at(2, PlaneApi.WATCH + "?" + PlaneApi.EVERY_REPLICA))
+          .body();
       assertThat(state.lines().filter(line -> line.contains("everywhere")))
           .hasSize(2)
           .anyMatch(line -> line.contains("\"instance\":\"a\""))
@@ -507,7 +471,7 @@ class ReplicasIT {
       assertThat(state.lines().filter(line -> line.contains("SYNCED"))).hasSize(1);
 
       var answer = caller.send(
-          HttpRequest.newBuilder(at(2, "/api/v1/planes/buildplane/everywhere/reconnect"))
+          HttpRequest.newBuilder(replicas.at(2, "/api/v1/planes/buildplane/everywhere/reconnect"))
               .POST(BodyPublishers.noBody())
               .build(),
           BodyHandlers.ofString());
@@ -523,11 +487,12 @@ class ReplicasIT {
     try (var agent = agentAt(0, "metrics", "");
         var caller = hub.caller(HttpClient.Version.HTTP_2);
         var plain = HttpClient.newHttpClient()) {
-      get(caller, proxied(1, "metrics", "/hello"));
+      get(caller, replicas.proxied(1, "metrics", "/hello"));
       assertThat(agent.requests).hasSize(1);
 
       var page = get(
-              plain, URI.create("http://localhost:" + gateways.get(1).healthPort() + "/metrics"))
+              plain,
+              URI.create("http://localhost:" + replicas.gateways.get(1).healthPort() + "/metrics"))
           .body();
       assertThat(page).contains("buildplane_gateway_peers 2");
       assertThat(page).doesNotContain("buildplane_gateway_route_total{way=\"forwarded_out\"} 0");
@@ -537,21 +502,23 @@ class ReplicasIT {
   @Test
   void aReplicaThatClosesIsForgottenAndAnotherTakesItsPlace() throws Exception {
     plane("closing");
-    var fourth = startGateway();
-    gateways.add(fourth);
+    var fourth = replicas.add();
     try (var caller = hub.caller(HttpClient.Version.HTTP_2)) {
       Awaitility.await()
           .atMost(TestHub.PATIENCE)
-          .until(() -> gateways.get(1).connectedPeers() == 3 && fourth.connectedPeers() == 3);
+          .until(
+              () -> replicas.gateways.get(1).connectedPeers() == 3 && fourth.connectedPeers() == 3);
       var here = agentAt(3, "closing", "i");
-      assertThat(get(caller, proxied(1, "closing", "/hello")).statusCode()).isEqualTo(200);
+      assertThat(get(caller, replicas.proxied(1, "closing", "/hello")).statusCode())
+          .isEqualTo(200);
 
-      gateways.remove(fourth);
+      replicas.gateways.remove(fourth);
       fourth.close();
 
       Awaitility.await()
           .atMost(TestHub.PATIENCE)
-          .until(() -> gateways.get(1).connectedPeers() == 2 && connectedTo(1, "closing") == 0);
+          .until(() ->
+              replicas.gateways.get(1).connectedPeers() == 2 && connectedTo(1, "closing") == 0);
       assertThat(here.isGone()).isTrue();
     }
   }

@@ -66,7 +66,9 @@ final class TestHub implements AutoCloseable {
     client = new KubernetesClientBuilder().withConfig(config()).build();
     for (var kind : PlaneKind.values()) {
       try (var crd = PlaneKind.class.getResourceAsStream("crds/" + kind.plural() + ".yaml")) {
-        client.load(crd).create();
+        client
+            .load(crd)
+            .serverSideApply(); // a client that repeats a request finds nothing in its way
       }
     }
     gateway = Gateway.start(
