@@ -23,14 +23,14 @@ final class PeerStage implements AutoCloseable {
   /// A way to the target.
   ///
   /// @param proxies the processes on it, front first
-  /// @param mostBytes largest body it takes; a larger one is sent in parts
+  /// @param mostBytes of bodies that it takes at a time; more are sent one after the other
   record Peer(String name, Endpoint endpoint, List<Usage> proxies, long mostBytes) {
     Peer(String name, Endpoint endpoint, List<Usage> proxies) {
       this(name, endpoint, proxies, Long.MAX_VALUE);
     }
   }
 
-  /// The gateway holds bodies of requests to v0.17 agents to 10 MiB.
+  /// The gateway holds bodies of requests to v0.17 agents to 10 MiB, and the agent what all answers take to a quarter of its heap.
   private static final long JSON_BODY_BYTES = 8L << 20;
 
   private static final List<String> JSON_AGENT = List.of("--protocol=json");

@@ -249,7 +249,7 @@ final class PeersBench implements Callable<Integer> {
   ///
   /// @return bytes of bodies, all of which have arrived
   private double move(Peer peer, boolean down, int streams, long total) throws Exception {
-    var each = Math.min(total / streams, peer.mostBytes());
+    var each = Math.min(total, peer.mostBytes()) / streams;
     var parts = Math.min(MOST_PARTS, total / streams / each);
     for (var part = 0; part < parts; part++) {
       var received = client(peer).transfer(down ? download(each) : upload(each), streams);
