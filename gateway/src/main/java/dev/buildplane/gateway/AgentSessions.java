@@ -234,9 +234,14 @@ final class AgentSessions {
     }
   }
 
-  void heartbeat() {
+  /// Tells followers of the last sign of life of a part of the connections. Each belongs to one of `parts` parts, for good.
+  ///
+  /// @param part from 0
+  void heartbeat(int part, int parts) {
     synchronized (lock) {
-      sessions.values().forEach(feed::heartbeat);
+      sessions.values().stream()
+          .filter(session -> Math.floorMod(session.id().hashCode(), parts) == part)
+          .forEach(feed::heartbeat);
     }
   }
 

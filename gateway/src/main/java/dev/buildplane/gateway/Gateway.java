@@ -27,6 +27,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -39,6 +40,9 @@ public final class Gateway implements AutoCloseable {
 
   /// How often certificates are looked at for expiry.
   private static final Duration EXPIRY_CHECK = Duration.ofSeconds(1);
+
+  /// The heartbeats of an interval go out in parts, one each time this has passed.
+  private static final Duration HEARTBEAT_STEP = Duration.ofSeconds(1);
 
   /// How long [#close] waits for agents to let go of their tunnels.
   private static final Duration DRAIN = Duration.ofSeconds(5);
@@ -279,8 +283,19 @@ public final class Gateway implements AutoCloseable {
       sessions.forgetTurns();
       strangers.endWindow();
     });
-    every(clockwork, settings.heartbeatInterval(), sessions::heartbeat);
+    heartbeats(clockwork, settings.heartbeatInterval(), sessions);
     return clockwork;
+  }
+
+  /// Spread over the interval: ten thousand at once would keep followers, who write status for each, from anything else.
+  private static void heartbeats(
+      ScheduledExecutorService clockwork, Duration interval, AgentSessions sessions) {
+    int parts = (int) Math.max(1, interval.dividedBy(HEARTBEAT_STEP));
+    var next = new AtomicInteger();
+    every(
+        clockwork,
+        interval.dividedBy(parts),
+        () -> sessions.heartbeat(next.getAndUpdate(part -> (part + 1) % parts), parts));
   }
 
   private static void every(ScheduledExecutorService clockwork, Duration period, Runnable work) {

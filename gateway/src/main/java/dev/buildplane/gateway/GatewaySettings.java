@@ -22,7 +22,8 @@ import java.util.function.Supplier;
 /// @param tunnels bounds of the tunnels
 /// @param limits bounds of the two TLS listeners
 /// @param answerDeadline from a proxied request to the head of its answer; 504 beyond
-/// @param heartbeatInterval how often `HEARTBEAT` goes out per connection on `/api/v1/planes/watch`
+/// @param heartbeatInterval how often `HEARTBEAT` goes out per connection on `/api/v1/planes/watch`, those of all connections spread
+///   over it
 /// @param decisionLifetime how long a token's or an access review's outcome is used again
 /// @param clock for certificate validity and time stamps
 /// @param audit takes one JSON line per proxied call; must not block
@@ -132,6 +133,22 @@ public record GatewaySettings(
         limits,
         deadline,
         heartbeatInterval,
+        decisionLifetime,
+        clock,
+        audit);
+  }
+
+  public GatewaySettings withHeartbeatInterval(Duration interval) {
+    return new GatewaySettings(
+        agents,
+        callers,
+        health,
+        identity,
+        callerTrust,
+        tunnels,
+        limits,
+        answerDeadline,
+        interval,
         decisionLifetime,
         clock,
         audit);
