@@ -47,7 +47,7 @@ final class JavaCommand {
   private static List<String> cache() {
     var file = System.getenv("BUILDPLANE_AOT_CACHE");
     return file != null && Files.isRegularFile(Path.of(file))
-        ? List.of("-XX:AOTCache=" + file)
+        ? List.of("-XX:AOTCache=" + file, "-Xlog:aot=off")
         : List.of();
   }
 
