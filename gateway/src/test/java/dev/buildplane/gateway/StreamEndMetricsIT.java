@@ -94,7 +94,7 @@ class StreamEndMetricsIT {
           .caller
           .send(stand.proxied("/endless"), BodyHandlers.ofInputStream())
           .body();
-      endless.readNBytes(1000); // and no more
+      // Not a byte is read: the gateway may give the call up before the first could be.
       stand.awaitMetrics(closed("shed", 1), "buildplane_gateway_streams 0.0");
       await().atMost(TestHub.PATIENCE).until(() -> budget.usedBytes() == 0);
       await().atMost(TestHub.PATIENCE).until(() -> stand.agent.open.get() == 0);
