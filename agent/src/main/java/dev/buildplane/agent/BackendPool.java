@@ -12,6 +12,7 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpClientCodec;
 import io.netty.handler.codec.http.HttpDecoderConfig;
+import io.netty.handler.flush.FlushConsolidationHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
@@ -35,6 +36,10 @@ final class BackendPool {
   static final int MAX_HEADER_BYTES =
       48 << 10; // below the tunnel's own limit, so that a target's excess ends one request only
   static final int MAX_CHUNK_BYTES = 64 << 10;
+
+  /// Flushes within one turn of the event loop become one, so that pieces of a body that came together leave together; after this
+  /// many they are not put off further.
+  private static final int FLUSHES_TOGETHER = 256;
 
   private final Map<EventLoop, Map<Target, ArrayDeque<Channel>>> shelves =
       new ConcurrentHashMap<>();
@@ -122,7 +127,10 @@ final class BackendPool {
         .setMaxInitialLineLength(MAX_INITIAL_LINE_BYTES)
         .setMaxHeaderSize(MAX_HEADER_BYTES)
         .setMaxChunkSize(MAX_CHUNK_BYTES);
-    channel.pipeline().addLast(new HttpClientCodec(limits, false, false));
+    channel
+        .pipeline()
+        .addLast(new HttpClientCodec(limits, false, false))
+        .addLast(new FlushConsolidationHandler(FLUSHES_TOGETHER, true));
   }
 
   /// Hands the channel out once TLS is up.

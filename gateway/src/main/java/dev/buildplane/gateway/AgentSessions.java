@@ -190,25 +190,36 @@ final class AgentSessions {
     if (streaming) {
       able.removeIf(session -> !session.streams());
     }
-    var lasting = able.stream()
-        .filter(session -> session.trustEnds().isAfter(clock.instant().plus(LAST_CALLS)))
-        .toList();
-    var turnOf = lasting.isEmpty() ? able : lasting;
+    var turnOf = lasting(able);
     long turn = turns.computeIfAbsent(ref, _ -> new AtomicLong()).getAndIncrement();
     var next = turnOf.get((int) Math.floorMod(turn, (long) turnOf.size()));
     return Optional.of(
         next.tunnel().runsOn(loop) ? next : siblingOn(loop, next, turnOf).orElse(next));
   }
 
+  /// Those whose trust does not end in a moment; all where there are no others.
+  private List<AgentSession> lasting(List<AgentSession> able) {
+    var soon = clock.instant().plus(LAST_CALLS);
+    var lasting = new ArrayList<AgentSession>(able.size());
+    for (var session : able) {
+      if (session.trustEnds().isAfter(soon)) {
+        lasting.add(session);
+      }
+    }
+    return lasting.isEmpty() ? able : lasting;
+  }
+
   private static Optional<AgentSession> siblingOn(
       EventLoop loop, AgentSession session, List<AgentSession> able) {
     var instance = session.agent().get(INSTANCE);
-    return instance == null
-        ? Optional.empty()
-        : able.stream()
-            .filter(other ->
-                instance.equals(other.agent().get(INSTANCE)) && other.tunnel().runsOn(loop))
-            .findFirst();
+    if (instance != null) {
+      for (var other : able) {
+        if (instance.equals(other.agent().get(INSTANCE)) && other.tunnel().runsOn(loop)) {
+          return Optional.of(other);
+        }
+      }
+    }
+    return Optional.empty();
   }
 
   /// Drops the turn counters of resources that are gone.

@@ -2,6 +2,7 @@ package dev.buildplane.gateway;
 
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
+import dev.buildplane.http.Http2CodecBuilder;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandler;
@@ -10,9 +11,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.http.LastHttpContent;
-import io.netty.handler.codec.http2.DefaultHttp2LocalFlowController;
 import io.netty.handler.codec.http2.DefaultHttp2PingFrame;
-import io.netty.handler.codec.http2.Http2FrameCodecBuilder;
 import io.netty.handler.codec.http2.Http2GoAwayFrame;
 import io.netty.handler.codec.http2.Http2MultiplexHandler;
 import io.netty.handler.codec.http2.Http2Settings;
@@ -39,8 +38,6 @@ final class PeerConnection {
   static final int STREAM_WINDOW_BYTES = 256 << 10;
   static final int MAX_HEADER_LIST_BYTES = 64 << 10;
 
-  private static final float WINDOW_UPDATE_RATIO = 0.5f;
-
   private final Channel channel;
   private final AtomicInteger streams = new AtomicInteger();
   private final AtomicInteger cancelled = new AtomicInteger();
@@ -53,19 +50,13 @@ final class PeerConnection {
   /// Puts HTTP/2 on a connection whose TLS is up; on its loop.
   static PeerConnection install(Channel channel, MeshSettings settings) {
     var connection = new PeerConnection(channel);
-    var codec = Http2FrameCodecBuilder.forClient()
+    var codec = new Http2CodecBuilder(false)
         .initialSettings(Http2Settings.defaultSettings()
             .pushEnabled(false)
             .initialWindowSize(STREAM_WINDOW_BYTES)
             .maxHeaderListSize(MAX_HEADER_LIST_BYTES))
         .gracefulShutdownTimeoutMillis(0)
         .build();
-    var http2 = codec.connection();
-    // Refilled at once: one caller that does not read must not hold up all others.
-    http2
-        .local()
-        .flowController(new DefaultHttp2LocalFlowController(http2, WINDOW_UPDATE_RATIO, true)
-            .frameWriter(codec.encoder().frameWriter()));
     channel
         .pipeline()
         .addLast(new Liveness(settings))

@@ -9,7 +9,6 @@ import io.netty.handler.codec.http2.Http2ConnectionEncoder;
 import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameCodec;
-import io.netty.handler.codec.http2.Http2FrameCodecBuilder;
 import io.netty.handler.codec.http2.Http2FrameWriter;
 import io.netty.handler.codec.http2.Http2Settings;
 import java.util.LinkedHashSet;
@@ -107,12 +106,13 @@ final class CallerCodec extends Http2FrameCodec {
     }
   }
 
-  private static final class Builder extends Http2FrameCodecBuilder {
+  private static final class Builder extends Http2CodecBuilder {
     private static final int NOT_COUNTED = 0;
 
     private final HttpLimits limits;
 
     Builder(HttpLimits limits) {
+      super(true);
       this.limits = limits;
       initialSettings(Http2Settings.defaultSettings()
           .maxConcurrentStreams(limits.streamsPerConnection())

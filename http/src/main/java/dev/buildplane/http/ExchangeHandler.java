@@ -13,6 +13,7 @@ import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
 import io.netty.handler.codec.http2.Http2CodecUtil;
 import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2ResetFrame;
+import io.netty.handler.flush.FlushConsolidationHandler;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.ReferenceCountUtil;
@@ -368,6 +369,7 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
     handedOver = _ -> {};
     current = null;
     removeCodec();
+    context.pipeline().remove(FlushConsolidationHandler.class);
     context.pipeline().remove(this);
     taker.accept(channel);
     for (var early = inbound.poll(); early != null; early = inbound.poll()) {

@@ -4,9 +4,9 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
 import io.netty.handler.codec.http.HttpResponseEncoder;
-import io.netty.handler.codec.http2.DefaultHttp2LocalFlowController;
 import io.netty.handler.codec.http2.Http2MultiplexHandler;
 import io.netty.handler.codec.http2.Http2StreamFrameToHttpObjectCodec;
+import io.netty.handler.flush.FlushConsolidationHandler;
 import io.netty.handler.ssl.ApplicationProtocolNames;
 import io.netty.handler.ssl.ApplicationProtocolNegotiationHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
@@ -18,8 +18,9 @@ import org.slf4j.LoggerFactory;
 final class Pipelines {
   private static final Logger log = LoggerFactory.getLogger(Pipelines.class);
 
-  /// Half of the window used up sends an update (Netty's own default).
-  private static final float WINDOW_UPDATE_RATIO = 0.5f;
+  /// Flushes within one turn of the event loop become one, so that an answer's head and the first of its body share a TLS record and a
+  /// system call; after this many they are not put off further.
+  private static final int FLUSHES_TOGETHER = 256;
 
   private Pipelines() {}
 
@@ -42,22 +43,18 @@ final class Pipelines {
         .addLast(deadline)
         .addLast(new StrictRequestDecoder(core.limits()))
         .addLast(new HttpResponseEncoder())
+        .addLast(new FlushConsolidationHandler(FLUSHES_TOGETHER, true))
         .addLast(new ExchangeHandler(core, false, deadline));
   }
 
   private static void http2(Channel channel, ServerCore core) {
     var limits = core.limits();
     var codec = CallerCodec.create(limits);
-    var connection = codec.connection();
-    // Refilled at once: streams that nobody reads must not use up the window of all others.
-    connection
-        .local()
-        .flowController(new DefaultHttp2LocalFlowController(connection, WINDOW_UPDATE_RATIO, true)
-            .frameWriter(codec.encoder().frameWriter()));
     var guard = new Http2Guard(codec, limits, channel.eventLoop());
     channel
         .pipeline()
         .addLast(codec)
+        .addLast(new FlushConsolidationHandler(FLUSHES_TOGETHER, true))
         .addLast(new Http2MultiplexHandler(new ChannelInitializer<Channel>() {
           @Override
           protected void initChannel(Channel stream) {

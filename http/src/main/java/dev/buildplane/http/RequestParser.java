@@ -86,9 +86,12 @@ final class RequestParser {
       throw new HttpProblem(400, "host header: expected exactly one, found " + hosts.size());
     }
     var host = hosts.isEmpty() ? "" : hosts.getFirst();
-    // Whitespace is what is left of a folded line; the rest belongs to other parts of a URL.
-    if (host.chars().anyMatch(c -> c <= ' ' || c >= 0x7f || "/\\?#@,\"<>".indexOf(c) >= 0)) {
-      throw new HttpProblem(400, "host header: expected a host and port, found '" + host + "'");
+    for (var i = 0; i < host.length(); i++) {
+      var c = host.charAt(i);
+      // Whitespace is what is left of a folded line; the rest belongs to other parts of a URL.
+      if (c <= ' ' || c >= 0x7f || "/\\?#@,\"<>".indexOf(c) >= 0) {
+        throw new HttpProblem(400, "host header: expected a host and port, found '" + host + "'");
+      }
     }
     return host;
   }

@@ -121,10 +121,12 @@ public enum PlaneKind {
 
   /// The kind of a type in a scope. There is one for each of the six pairs.
   public static PlaneKind of(PlaneType type, PlaneScope scope) {
-    return Arrays.stream(values())
-        .filter(kind -> kind.type == type && kind.scope == scope)
-        .findFirst()
-        .orElseThrow();
+    for (var kind : values()) {
+      if (kind.type == type && kind.scope == scope) {
+        return kind;
+      }
+    }
+    throw new IllegalStateException("no plane kind has " + type + " and " + scope);
   }
 
   /// The kind of a resource.

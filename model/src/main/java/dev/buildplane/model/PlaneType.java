@@ -1,6 +1,5 @@
 package dev.buildplane.model;
 
-import java.util.Arrays;
 import java.util.Optional;
 
 /// What a plane is for. The wire name is what agents send as `planeType` and what proxy URLs carry; the namespaced and
@@ -30,6 +29,11 @@ public enum PlaneType {
 
   /// The type with that wire name, compared exactly; empty when there is none.
   public static Optional<PlaneType> ofWire(String wire) {
-    return Arrays.stream(values()).filter(type -> type.wire.equals(wire)).findFirst();
+    for (var type : values()) {
+      if (type.wire.equals(wire)) {
+        return Optional.of(type);
+      }
+    }
+    return Optional.empty();
   }
 }

@@ -2,13 +2,18 @@ package dev.buildplane.tunnel;
 
 import io.netty.handler.codec.http2.DefaultHttp2Connection;
 import io.netty.handler.codec.http2.DefaultHttp2LocalFlowController;
+import io.netty.handler.codec.http2.DefaultHttp2RemoteFlowController;
+import io.netty.handler.codec.http2.Http2CodecUtil;
 import io.netty.handler.codec.http2.Http2Connection;
 import io.netty.handler.codec.http2.Http2FrameCodecBuilder;
 import io.netty.handler.codec.http2.Http2Settings;
+import io.netty.handler.codec.http2.UniformStreamByteDistributor;
 
-/// The HTTP/2 codec of a tunnel: stock Netty with four changes.
+/// The HTTP/2 codec of a tunnel: stock Netty with five changes.
 /// - the connection window is refilled at once, so that only stream windows hold senders back: with a shared one a dozen
 ///   stalled readers freeze the tunnel. [BudgetHandler] bounds what that lets in;
+/// - streams that send at the same time take turns of a whole frame each. Netty's default of 1 KiB makes a frame, and at the agent a record
+///   and a system call, of every kibibyte;
 /// - the agent's end has no limit on RST_STREAM: the gateway is trusted to cancel, and Netty's limit kills the tunnel at
 ///   the 201st cancel within 30 s. The gateway's end has a wider one, as an agent under pressure refuses streams in bulk;
 /// - closing closes: drain is ours ([TunnelConnection]);
@@ -23,6 +28,9 @@ final class TunnelCodecBuilder extends Http2FrameCodecBuilder {
     connection
         .local()
         .flowController(new DefaultHttp2LocalFlowController(connection, REFILL_AT, true));
+    var turns = new UniformStreamByteDistributor(connection);
+    turns.minAllocationChunk(Http2CodecUtil.DEFAULT_MAX_FRAME_SIZE);
+    connection.remote().flowController(new DefaultHttp2RemoteFlowController(connection, turns));
     connection(connection);
     gracefulShutdownTimeoutMillis(0);
     decoupleCloseAndGoAway(true);
