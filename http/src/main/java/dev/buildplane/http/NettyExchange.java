@@ -218,9 +218,10 @@ final class NettyExchange implements AsyncExchange {
     return endOfRequest != null;
   }
 
-  /// Whether the next piece of the body has a taker: the handler, or nobody because the answer has ended.
+  /// Whether the next piece of the body has a taker: the handler, or nobody because the answer has ended. The rest of a body that was
+  /// refused waits for the answer that says so: what is taken in beyond a bound ends the stream.
   boolean wantsMore() {
-    return demanded || answerEnded || failed || over;
+    return demanded || answerEnded || over;
   }
 
   /// Takes one message of the body and releases it.

@@ -29,6 +29,7 @@ class Http2StreamsFault {
   private static final long ENHANCE_YOUR_CALM = 11;
   private static final int CANCEL = 8;
   private static final int RESETS = 20;
+  private static final int SMALL_BYTES = 10;
 
   /// Makes the server reset `stream`, whose request is in progress.
   @FunctionalInterface
@@ -75,6 +76,11 @@ class Http2StreamsFault {
                 .withDrain(Duration.ofMillis(100))),
         Servers.router(
             Route.async(Set.of(), "/held", Policy.PUBLIC, held::add),
+            Route.blocking(Set.of("POST"), "/small", Policy.PUBLIC, exchange -> {
+                  exchange.body().readAllBytes();
+                  exchange.respond(200, Headers.EMPTY, new byte[0]);
+                })
+                .withMaxBodyBytes(SMALL_BYTES),
             Route.get(
                 "/healthy",
                 Policy.PUBLIC,
@@ -107,6 +113,21 @@ class Http2StreamsFault {
 
   private static void awaitEnd(AsyncExchange exchange) {
     Awaitility.await().atMost(PATIENCE).until(exchange::closed);
+  }
+
+  /// RFC 9113 section 8.1: what is still on its way when the answer comes is no fault.
+  @Test
+  void bodiesThatAreTooLargeDoNotCostTheConnection() throws Exception {
+    var stream = 1;
+    for (var i = 0; i < 3 * RESETS; i++, stream += 2) {
+      connection
+          .request(stream, false, "POST", "/small")
+          .frame(DATA, 0, stream, new byte[SMALL_BYTES + 1])
+          .flush();
+      assertThat(connection.status(stream)).isEqualTo(413);
+      connection.frame(DATA, END_STREAM, stream, new byte[1]).flush();
+    }
+    assertThat(served(stream)).isTrue();
   }
 
   @ParameterizedTest

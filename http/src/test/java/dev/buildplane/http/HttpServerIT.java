@@ -161,6 +161,28 @@ class HttpServerIT {
     }
   }
 
+  @Test
+  void aBodyThatIsTooLargeGetsItsAnswerHoweverLongThatTakes() throws Exception {
+    var route = Route.blocking(Set.of("POST"), "/small", Policy.PUBLIC, exchange -> {
+          try {
+            exchange.body().readAllBytes();
+          } finally {
+            Thread.sleep(300); // meanwhile the caller sends as much as it may
+          }
+        })
+        .withMaxBodyBytes(10);
+    try (var server = Servers.tls(route);
+        var client = client(HttpClient.Version.HTTP_2)) {
+      var body = new byte[4 * HttpLimits.DEFAULT.discardBytes()];
+      var answer = client.send(
+          HttpRequest.newBuilder(uri(server, "/small"))
+              .POST(BodyPublishers.fromPublisher(BodyPublishers.ofByteArray(body)))
+              .build(),
+          BodyHandlers.ofString());
+      assertThat(answer.statusCode()).isEqualTo(413);
+    }
+  }
+
   private static String get(HttpClient client, HttpServer server, String path) throws Exception {
     var response =
         client.send(HttpRequest.newBuilder(uri(server, path)).build(), BodyHandlers.ofString());
