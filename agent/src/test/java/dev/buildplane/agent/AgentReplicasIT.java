@@ -3,12 +3,11 @@ package dev.buildplane.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.buildplane.http.LoopbackPorts;
 import dev.buildplane.pki.CertificateAuthority;
 import dev.buildplane.pki.Identity;
 import dev.buildplane.tunnel.TunnelTransport;
 import io.netty.channel.EventLoopGroup;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -88,12 +87,6 @@ class AgentReplicasIT {
     return agent;
   }
 
-  private static int freePort() throws Exception {
-    try (var probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return probe.getLocalPort();
-    }
-  }
-
   @Test
   void twoConnectionsGoToDifferentReplicasAndAreOneInstance() throws Exception {
     var a = gateway(0, "a");
@@ -133,7 +126,7 @@ class AgentReplicasIT {
   @Test
   void oneOfTwoConnectionsMovesWhenAnotherReplicaComesUp() throws Exception {
     var a = gateway(0, "a");
-    int later = freePort();
+    int later = LoopbackPorts.free();
     agent(2, a.port(), later);
     var tunnels = List.of(a.accept().tunnel(), a.accept().tunnel());
 

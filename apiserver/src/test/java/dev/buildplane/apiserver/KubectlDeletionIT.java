@@ -78,6 +78,7 @@ final class KubectlDeletionIT {
                 "patch cm held --type=merge -p {\"metadata\":{\"finalizers\":[\"a.b/c\",\"example.dev/hold\"]}}"))
         .contains("no new finalizers can be added");
     try (var deletion = kubectl.start("delete", "cm", "held", "--timeout=50s")) {
+      await().atMost(PATIENCE).until(() -> deletion.out().contains("deleted")); // asked for
       ok("patch cm held " + LET_GO);
       deletion.end().ok();
     }

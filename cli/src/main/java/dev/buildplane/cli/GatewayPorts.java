@@ -11,8 +11,8 @@ record GatewayPorts(int agent, int callers, int health) {
   /// What a further gateway's ports lie above those of the one before.
   private static final int STEP = 10;
 
-  /// The ports of `count` gateways. Where 0 asks for any port, a free one is chosen here if others must know it: agents dial
-  /// before the gateway is there, and gateways dial each other.
+  /// The ports of `count` gateways. Where 0 asks for any port, a free one is chosen here: agents dial before the gateway is there, and
+  /// gateways dial each other.
   static List<GatewayPorts> choose(ControlPlanePorts wanted, int count) {
     if (count < 1 || count > MAX_GATEWAYS) {
       throw new CliProblem(
@@ -22,15 +22,13 @@ record GatewayPorts(int agent, int callers, int health) {
     var chosen = new ArrayList<GatewayPorts>();
     for (int i = 0; i < count; i++) {
       chosen.add(new GatewayPorts(
-          known(wanted.agent, i),
-          count == 1 ? wanted.gateway : known(wanted.gateway, i),
-          i == 0 ? wanted.health : known(wanted.health, i)));
+          known(wanted.agent, i), known(wanted.gateway, i), known(wanted.health, i)));
     }
     return List.copyOf(chosen);
   }
 
   private static int known(int wanted, int index) {
-    return wanted == 0 ? Supervisor.freePort() : wanted + STEP * index;
+    return Supervisor.chosen(wanted == 0 ? 0 : wanted + STEP * index);
   }
 
   void requireFree() {

@@ -1,5 +1,6 @@
 package dev.buildplane.cli;
 
+import dev.buildplane.http.LoopbackPorts;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -64,11 +65,11 @@ final class Supervisor implements AutoCloseable {
     ports.requireFree();
     gateways.stream().skip(1).forEach(GatewayPorts::requireFree);
     new StandalonePki(data.pki()).ensure();
-    // Both at once: the agent dials until the gateway is there. So its port must be known first.
+    // Both at once: the agent dials until the gateway is there. So its port must be known first, and all ports outlast a restart.
     var controlProcess =
-        launch(Member.CONTROL_PLANE, controlPlaneOptions(ports.controlPlane.api, gateways));
+        launch(Member.CONTROL_PLANE, controlPlaneOptions(chosen(ports.controlPlane.api), gateways));
     var buildProcess =
-        launch(Member.BUILD_PLANE, buildPlaneOptions(gateways, ports.buildPlane.api));
+        launch(Member.BUILD_PLANE, buildPlaneOptions(gateways, chosen(ports.buildPlane.api)));
     var control = awaitReady(Member.CONTROL_PLANE, controlProcess);
     var replicas = startReplicas(gateways, control.port("--api-port"));
     var build = awaitReady(Member.BUILD_PLANE, buildProcess);
@@ -221,9 +222,14 @@ final class Supervisor implements AutoCloseable {
     }
   }
 
-  static int freePort() {
-    try (var probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return probe.getLocalPort();
+  /// The port asked for, or where that is 0 one that will still be free when a process that died is started again.
+  static int chosen(int wanted) {
+    return wanted == 0 ? freePort() : wanted;
+  }
+
+  private static int freePort() {
+    try {
+      return LoopbackPorts.free();
     } catch (IOException none) {
       throw new CliProblem("expected a free port on 127.0.0.1, found: " + none.getMessage(), none);
     }

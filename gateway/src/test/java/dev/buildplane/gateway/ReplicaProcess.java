@@ -1,5 +1,6 @@
 package dev.buildplane.gateway;
 
+import dev.buildplane.http.LoopbackPorts;
 import dev.buildplane.http.TlsIdentity;
 import dev.buildplane.metrics.Metrics;
 import dev.buildplane.pki.Identity;
@@ -12,7 +13,6 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,7 +45,7 @@ final class ReplicaProcess implements AutoCloseable {
   static List<ReplicaProcess> start(TestHub hub, Path folder, int count) throws Exception {
     var ports = new ArrayList<Integer>();
     for (int i = 0; i < count; i++) {
-      ports.add(freePort());
+      ports.add(LoopbackPorts.free());
     }
     write(folder, "server", hub.serverIdentity());
     write(folder, "peer", hub.peerIdentity());
@@ -83,12 +83,6 @@ final class ReplicaProcess implements AutoCloseable {
       }
     }
     throw new IOException("the replica ended before it was ready; see " + folder);
-  }
-
-  private static int freePort() throws IOException {
-    try (var probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return probe.getLocalPort();
-    }
   }
 
   private static void write(Path folder, String name, Identity identity) throws IOException {
