@@ -344,7 +344,7 @@ class JsonAgentIT {
 
   @Test
   void closingLetsARunningRequestFinish() throws Exception {
-    var connection = connected(json -> json.withAnswerLimit(Duration.ofSeconds(2)));
+    var connection = connected(json -> json.withAnswerLimit(Duration.ofSeconds(6)));
     var running = connection.call(get("/watch"));
     await().atMost(PATIENCE).until(() -> target.open.get() == 1);
     agent.close();

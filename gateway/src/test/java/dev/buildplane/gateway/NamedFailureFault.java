@@ -41,7 +41,7 @@ class NamedFailureFault {
 
   @BeforeAll
   static void start() throws Exception {
-    hub = new TestHub(folder, settings -> settings.withAnswerDeadline(DEADLINE));
+    hub = new TestHub(folder);
   }
 
   @AfterAll
@@ -54,7 +54,11 @@ class NamedFailureFault {
   }
 
   private static HttpRequest.Builder to(String plane, String path) {
-    return HttpRequest.newBuilder(URI.create("https://localhost:" + hub.gateway.callerPort()
+    return to(hub, plane, path);
+  }
+
+  private static HttpRequest.Builder to(TestHub at, String plane, String path) {
+    return HttpRequest.newBuilder(URI.create("https://localhost:" + at.gateway.callerPort()
         + "/api/proxy/buildplane/" + plane + "/_cluster/" + plane + "/k8s" + path));
   }
 
@@ -148,12 +152,20 @@ class NamedFailureFault {
   }
 
   @Test
-  void noAnswerWithinTheDeadline() throws Exception {
-    plane("slow");
-    try (var agent = hub.agent("slow")) {
-      named(
-          send(to("slow", "/silent").build()), 504, "Timeout", "no answer", "was cancelled", "3 s");
-      Awaitility.await().atMost(TestHub.PATIENCE).until(() -> agent.open.get() == 0);
+  void noAnswerWithinTheDeadline(@TempDir Path own) throws Exception {
+    try (var hasty = new TestHub(own, settings -> settings.withAnswerDeadline(DEADLINE))) {
+      hasty.plane("slow", null, ClientCA.ofValue(hasty.agents.certificatePem()));
+      try (var agent = hasty.agent("slow");
+          var caller = hasty.caller(HttpClient.Version.HTTP_2)) {
+        named(
+            caller.send(to(hasty, "slow", "/silent").build(), BodyHandlers.ofString()),
+            504,
+            "Timeout",
+            "no answer",
+            "was cancelled",
+            "3 s");
+        Awaitility.await().atMost(TestHub.PATIENCE).until(() -> agent.open.get() == 0);
+      }
     }
   }
 

@@ -25,7 +25,7 @@ import java.util.List;
 /// One replica as a process of its own, so that a test can kill or stop it as a machine would.
 final class ReplicaProcess implements AutoCloseable {
   static final Duration PING = Duration.ofMillis(200);
-  static final Duration LEASE = Duration.ofSeconds(2);
+  static final Duration LEASE = Duration.ofSeconds(6);
 
   private final Process process;
   final int callerPort;
