@@ -1,13 +1,15 @@
 package dev.buildplane.gateway;
 
+import static dev.buildplane.gateway.TraceStand.CALLERS_SPAN;
+import static dev.buildplane.gateway.TraceStand.header;
+import static dev.buildplane.gateway.TraceStand.newTrace;
+import static dev.buildplane.gateway.TraceStand.to;
+import static dev.buildplane.gateway.TraceStand.traced;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.buildplane.http.TlsIdentity;
-import dev.buildplane.metrics.Metrics;
 import dev.buildplane.model.ClientCA;
-import dev.buildplane.testkit.OtlpCollector;
 import dev.buildplane.testkit.OtlpCollector.Seen;
 import dev.buildplane.tracing.Tracing;
 import dev.buildplane.tracing.TracingSettings;
@@ -19,15 +21,8 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.List;
 import java.util.Optional;
-import java.util.UUID;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
-import java.util.stream.Collectors;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -38,195 +33,47 @@ import org.junit.jupiter.api.io.TempDir;
 /// Spans from the caller to the target: two replicas that know each other, a real agent at the second, a target, and a collector of all their spans.
 @Timeout(300)
 class TracingIT {
-  private static final Duration PING = Duration.ofMillis(200);
-  private static final Duration LEASE = Duration.ofSeconds(30);
-  private static final Duration LOOK = Duration.ofMillis(100);
   private static final String PLANE = "traced";
-  private static final String CALLERS_SPAN = "b7ad6b7169203331";
   private static final byte[] HELLO =
       "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello".getBytes(ISO_8859_1);
 
   @TempDir
   static Path folder;
 
-  static OtlpCollector collector;
-  static TestHub hub;
-  static CannedTarget target;
-  static AgentChain agent;
-  static final List<Gateway> gateways = new CopyOnWriteArrayList<>();
-  static final List<AutoCloseable> started = new ArrayList<>();
+  static TraceStand stand;
 
   @BeforeAll
   static void start() throws Exception {
-    collector = closing(new OtlpCollector());
-    hub = closing(new TestHub(folder));
-    hub.allowPeers();
-    target = closing(CannedTarget.tls(hub.ca));
-    target.answer("/hello", HELLO);
-    for (var name : List.of("first", "second")) {
-      gateways.add(closing(Gateway.start(
-          settings(GatewaySettings.DEFAULT_ANSWER_DEADLINE),
-          mesh(),
-          hub.client,
-          new Metrics(),
-          Optional.of(tracing(name)))));
-    }
-    agent = closing(agentAt(gateways.get(1), PLANE, Optional.of(tracing("agent"))));
+    stand = new TraceStand(folder);
+    stand.target.answer("/hello", HELLO);
+    stand.replica("first");
+    stand.agentAt(stand.replica("second"), PLANE, Optional.of(stand.tracing("agent")));
     // At the replica that does not hold the agent, once it has heard of it.
     Awaitility.await().atMost(TestHub.PATIENCE).until(() -> works(0) && works(1));
   }
 
-  private static <T extends AutoCloseable> T closing(T part) {
-    started.addFirst(part);
-    return part;
-  }
-
   @AfterAll
   static void stop() throws Exception {
-    for (var part : started) {
-      part.close();
-    }
-  }
-
-  private static Tracing tracing(String service) {
-    return closing(Tracing.start(settings(service)));
-  }
-
-  private static TracingSettings settings(String service) {
-    return TracingSettings.to(service, collector.endpoint()).with("otel.bsp.schedule.delay", "50");
-  }
-
-  private static GatewaySettings settings(Duration answerDeadline) throws Exception {
-    return GatewaySettings.of(
-            TestHub.any(),
-            TestHub.any(),
-            TestHub.any(),
-            TlsIdentity.of(hub.serverIdentity()),
-            hub.ca::trust)
-        .withAudit(hub.audit::add)
-        .withAnswerDeadline(answerDeadline);
-  }
-
-  private static MeshSettings mesh() {
-    var peer = hub.peerIdentity();
-    return MeshSettings.of(
-            () -> gateways.stream()
-                .map(one -> PeerAddress.of(URI.create("https://localhost:" + one.callerPort())))
-                .collect(Collectors.toSet()),
-            () -> peer,
-            hub.ca::trust)
-        .withIntervals(PING, LEASE, LOOK);
-  }
-
-  /// A gateway of its own, without peers.
-  private static Gateway alone(Duration answerDeadline, Optional<Tracing> tracing)
-      throws Exception {
-    var gateway = closing(Gateway.start(
-        settings(answerDeadline), MeshSettings.none(), hub.client, new Metrics(), tracing));
-    Awaitility.await().atMost(TestHub.PATIENCE).until(gateway::ready);
-    return gateway;
-  }
-
-  private static AgentChain agentAt(Gateway gateway, String plane, Optional<Tracing> tracing)
-      throws Exception {
-    Awaitility.await().atMost(TestHub.PATIENCE).until(gateway::ready);
-    return AgentChain.start(
-        hub,
-        plane,
-        folder.resolve(plane),
-        gateway.agentPort(),
-        target.port(),
-        Optional.of(hub.ca.trust()),
-        settings -> settings.withConnections(1),
-        tracing);
-  }
-
-  private static HttpRequest.Builder to(Gateway gateway, String plane, String path) {
-    return HttpRequest.newBuilder(URI.create("https://localhost:" + gateway.callerPort()
-        + "/api/proxy/buildplane/" + plane + "/_cluster/" + plane + "/k8s" + path));
-  }
-
-  private static HttpRequest.Builder traced(HttpRequest.Builder request, String trace) {
-    return request
-        .header("traceparent", "00-" + trace + "-" + CALLERS_SPAN + "-01")
-        .header("tracestate", "vendor=1");
-  }
-
-  private static int send(HttpRequest request) throws Exception {
-    try (var caller = hub.caller(HttpClient.Version.HTTP_2)) {
-      return caller.send(request, BodyHandlers.ofString()).statusCode();
-    }
+    stand.close();
   }
 
   private static boolean works(int replica) throws Exception {
-    boolean works = send(to(gateways.get(replica), PLANE, "/hello").build()) == 200;
-    target.seen.clear();
+    boolean works = stand.send(to(stand.gateways.get(replica), PLANE, "/hello").build()) == 200;
+    stand.target.seen.clear();
     return works;
-  }
-
-  private static String newTrace() {
-    return UUID.randomUUID().toString().replace("-", "");
-  }
-
-  /// All spans of a trace, once there are so many, outermost first.
-  private static List<Seen> spans(String trace, int count) {
-    Awaitility.await()
-        .atMost(TestHub.PATIENCE)
-        .untilAsserted(() -> assertThat(collector.trace(trace)).hasSize(count));
-    var left = new ArrayList<>(collector.trace(trace));
-    var ordered = new ArrayList<Seen>();
-    var outermost = left.stream()
-        .filter(span -> left.stream().noneMatch(other -> other.id().equals(span.parentId())))
-        .collect(Collectors.toCollection(ArrayList::new));
-    assertThat(outermost).as("one tree").hasSize(1);
-    for (var next = Optional.of(outermost.getFirst()); next.isPresent(); ) {
-      var parent = next.get();
-      ordered.add(parent);
-      next = left.stream()
-          .filter(span -> span.parentId().equals(parent.id()))
-          .max(Comparator.comparingLong(Seen::startNanos));
-    }
-    return ordered;
-  }
-
-  private static Seen span(String trace, Predicate<Seen> which) {
-    return Awaitility.await()
-        .atMost(TestHub.PATIENCE)
-        .until(
-            () -> collector.trace(trace).stream().filter(which).findFirst().orElse(null),
-            java.util.Objects::nonNull);
-  }
-
-  private static String header(CannedTarget.Seen request, String name) {
-    return request
-        .head()
-        .lines()
-        .filter(line -> line.toLowerCase(java.util.Locale.ROOT).startsWith(name + ": "))
-        .map(line -> line.substring(name.length() + 2))
-        .collect(Collectors.joining("|"));
-  }
-
-  private static CannedTarget.Seen reached(String path) throws InterruptedException {
-    for (; ; ) {
-      var request = target.seen.poll(TestHub.PATIENCE.toSeconds(), TimeUnit.SECONDS);
-      assertThat(request).as("a request for " + path + " at the target").isNotNull();
-      if (request.path().startsWith(path)) {
-        return request;
-      }
-    }
   }
 
   @Test
   void aCallIsOneTraceFromTheCallerToTheTarget() throws Exception {
     var trace = newTrace();
-    target.answer("/direct?token=s3cret", HELLO);
-    target.answer("/direct", HELLO);
+    stand.target.answer("/direct?token=s3cret", HELLO);
+    stand.target.answer("/direct", HELLO);
 
-    assertThat(send(
-            traced(to(gateways.get(1), PLANE, "/direct?token=s3cret"), trace).build()))
+    assertThat(stand.send(traced(to(stand.gateways.get(1), PLANE, "/direct?token=s3cret"), trace)
+            .build()))
         .isEqualTo(200);
 
-    var spans = spans(trace, 4);
+    var spans = stand.spans(trace, 4);
     assertThat(spans)
         .extracting(Seen::service)
         .containsExactly("second", "second", "agent", "agent");
@@ -250,7 +97,7 @@ class TracingIT {
         .allSatisfy(span -> assertThat(span.attributes())
             .containsEntry("http.request.method", "GET")
             .containsEntry("http.response.status_code", "200"));
-    var request = reached("/direct");
+    var request = stand.reached("/direct");
     assertThat(header(request, "traceparent"))
         .isEqualTo("00-" + trace + "-" + spans.getLast().id() + "-01");
     assertThat(header(request, "tracestate")).isEqualTo("vendor=1");
@@ -260,9 +107,10 @@ class TracingIT {
   void theSpanOfACallSaysWhoseAndWhereTo() throws Exception {
     var trace = newTrace();
 
-    send(traced(to(gateways.get(1), PLANE, "/hello?token=s3cret"), trace).build());
+    stand.send(
+        traced(to(stand.gateways.get(1), PLANE, "/hello?token=s3cret"), trace).build());
 
-    var spans = spans(trace, 4);
+    var spans = stand.spans(trace, 4);
     assertThat(spans.getFirst().attributes())
         .containsEntry(
             "http.route", "/api/proxy/{planeType}/{planeID}/{namespace}/{name}/{target}/{path}")
@@ -276,7 +124,7 @@ class TracingIT {
         .doesNotContainKey("error.type");
     assertThat(spans.getLast().attributes())
         .containsEntry("server.address", "localhost")
-        .containsEntry("server.port", Integer.toString(target.port()))
+        .containsEntry("server.port", Integer.toString(stand.target.port()))
         .containsEntry("buildplane.target", "k8s");
     // `secrets-stay-secret`: neither queries nor the agent's own token.
     assertThat(spans.toString()).doesNotContain("s3cret").doesNotContain("the-agents-own");
@@ -286,57 +134,60 @@ class TracingIT {
   void throughAnotherReplicaItStaysOneTrace() throws Exception {
     var trace = newTrace();
 
-    assertThat(send(traced(to(gateways.get(0), PLANE, "/hello"), trace).build()))
+    assertThat(
+            stand.send(traced(to(stand.gateways.get(0), PLANE, "/hello"), trace).build()))
         .isEqualTo(200);
 
-    var spans = spans(trace, 6);
+    var spans = stand.spans(trace, 6);
     assertThat(spans)
         .extracting(Seen::service)
         .containsExactly("first", "first", "second", "second", "agent", "agent");
     assertThat(spans.get(1).name()).isEqualTo("GET replica");
     assertThat(spans.get(2).attribute("enduser.id")).isEqualTo("operator");
     assertThat(spans.get(2).attribute("buildplane.forwarded.by"))
-        .isEqualTo(gateways.get(0).replica());
+        .isEqualTo(stand.gateways.get(0).replica());
   }
 
   @Test
   void theAuditLineNamesTheTrace() throws Exception {
     var trace = newTrace();
 
-    send(traced(to(gateways.get(1), PLANE, "/hello"), trace).build());
+    stand.send(traced(to(stand.gateways.get(1), PLANE, "/hello"), trace).build());
 
     Awaitility.await()
         .atMost(TestHub.PATIENCE)
-        .until(() -> hub.audit.stream()
+        .until(() -> stand.hub.audit.stream()
             .anyMatch(
                 line -> line.contains("\"buildplane.openchoreo.dev/trace-id\":\"" + trace + "\"")));
   }
 
   @Test
   void aMalformedContextIsDroppedAndANewTraceBegins() throws Exception {
-    target.answer("/malformed", HELLO);
+    stand.target.answer("/malformed", HELLO);
 
-    send(to(gateways.get(1), PLANE, "/malformed")
+    stand.send(to(stand.gateways.get(1), PLANE, "/malformed")
         .header("traceparent", "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01")
         .header("tracestate", "vendor=1")
         .build());
 
-    var request = reached("/malformed");
+    var request = stand.reached("/malformed");
     var trace = header(request, "traceparent").substring(3, 35);
     assertThat(trace).isNotEqualToIgnoringCase("0AF7651916CD43DD8448EB211C80319C");
     assertThat(header(request, "tracestate")).isEmpty();
-    assertThat(spans(trace, 4).getFirst().parentId()).isEmpty();
+    assertThat(stand.spans(trace, 4).getFirst().parentId()).isEmpty();
   }
 
   @Test
   void aTargetsFailureMarksAllSpans() throws Exception {
     var trace = newTrace();
-    target.answer("/broken", "HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n".getBytes(ISO_8859_1));
+    stand.target.answer(
+        "/broken", "HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n".getBytes(ISO_8859_1));
 
-    assertThat(send(traced(to(gateways.get(1), PLANE, "/broken"), trace).build()))
+    assertThat(stand.send(
+            traced(to(stand.gateways.get(1), PLANE, "/broken"), trace).build()))
         .isEqualTo(500);
 
-    assertThat(spans(trace, 4)).allSatisfy(span -> {
+    assertThat(stand.spans(trace, 4)).allSatisfy(span -> {
       assertThat(span.error()).isTrue();
       assertThat(span.attribute("error.type")).isEqualTo("500");
     });
@@ -345,14 +196,14 @@ class TracingIT {
   @Test
   void aTargetThatHangsUpIsNamed() throws Exception {
     var trace = newTrace();
-    target.behave("/hangs-up", (connection, _) -> connection.close());
+    stand.target.behave("/hangs-up", (connection, _) -> connection.close());
 
-    assertThat(send(traced(to(gateways.get(1), PLANE, "/hangs-up"), trace)
+    assertThat(stand.send(traced(to(stand.gateways.get(1), PLANE, "/hangs-up"), trace)
             .POST(HttpRequest.BodyPublishers.ofString("x"))
             .build()))
         .isEqualTo(502);
 
-    var spans = spans(trace, 4);
+    var spans = stand.spans(trace, 4);
     assertThat(spans).allMatch(Seen::error);
     assertThat(spans.getFirst().attribute("error.type")).isEqualTo("502");
     assertThat(spans.getLast().attribute("error.type")).isNotEmpty();
@@ -361,21 +212,21 @@ class TracingIT {
   @Test
   void anAnswerThatDoesNotComeIsADeadline() throws Exception {
     var trace = newTrace();
-    target.behave("/never", (_, from) -> from.readAllBytes());
-    var hasty = alone(Duration.ofSeconds(3), Optional.of(tracing("hasty")));
-    closing(agentAt(hasty, "hasty", Optional.of(tracing("hasty-agent"))));
+    stand.target.behave("/never", (_, from) -> from.readAllBytes());
+    var hasty = stand.alone(Duration.ofSeconds(3), Optional.of(stand.tracing("hasty")));
+    stand.agentAt(hasty, "hasty", Optional.of(stand.tracing("hasty-agent")));
     Awaitility.await()
         .atMost(TestHub.PATIENCE)
-        .until(() -> send(to(hasty, "hasty", "/hello").build()) == 200);
+        .until(() -> stand.send(to(hasty, "hasty", "/hello").build()) == 200);
 
-    assertThat(send(traced(to(hasty, "hasty", "/never"), trace).build())).isEqualTo(504);
+    assertThat(stand.send(traced(to(hasty, "hasty", "/never"), trace).build())).isEqualTo(504);
 
-    var call = span(trace, span -> span.parentId().equals(CALLERS_SPAN));
+    var call = stand.span(trace, span -> span.parentId().equals(CALLERS_SPAN));
     assertThat(call.error()).isTrue();
     assertThat(call.attributes())
         .containsEntry("error.type", "deadline")
         .containsEntry("http.response.status_code", "504");
-    var atAgent = span(
+    var atAgent = stand.span(
         trace,
         span -> span.service().equals("hasty-agent") && span.kind() == SpanKind.SPAN_KIND_SERVER);
     assertThat(atAgent.attribute("error.type")).isEqualTo("cancelled");
@@ -384,16 +235,17 @@ class TracingIT {
   @Test
   void aCallerThatLeavesIsCancelled() throws Exception {
     var trace = newTrace();
-    target.behave("/slow", (_, from) -> from.readAllBytes());
-    try (var caller = hub.caller(HttpClient.Version.HTTP_2)) {
+    stand.target.behave("/slow", (_, from) -> from.readAllBytes());
+    try (var caller = stand.hub.caller(HttpClient.Version.HTTP_2)) {
       var pending = caller.sendAsync(
-          traced(to(gateways.get(1), PLANE, "/slow"), trace).build(), BodyHandlers.ofString());
-      reached("/slow");
+          traced(to(stand.gateways.get(1), PLANE, "/slow"), trace).build(),
+          BodyHandlers.ofString());
+      stand.reached("/slow");
       pending.cancel(true);
       caller.shutdownNow();
     }
 
-    var spans = spans(trace, 4);
+    var spans = stand.spans(trace, 4);
     assertThat(spans).allSatisfy(span -> {
       assertThat(span.error()).isTrue();
       assertThat(span.attribute("error.type")).isEqualTo("cancelled");
@@ -404,22 +256,23 @@ class TracingIT {
   @Test
   void aLostConnectionIsNamed() throws Exception {
     var trace = newTrace();
-    hub.plane("lost", null, ClientCA.ofValue(hub.agents.certificatePem()));
+    stand.hub.plane("lost", null, ClientCA.ofValue(stand.hub.agents.certificatePem()));
     var lost = Awaitility.await()
         .atMost(TestHub.PATIENCE)
         .ignoreExceptions()
         .until(
             () -> TestAgent.dialAs(
                 "lost",
-                gateways.get(1).agentPort(),
+                stand.gateways.get(1).agentPort(),
                 "lost",
-                hub.agentIdentity(),
-                hub.ca.trust(),
+                stand.hub.agentIdentity(),
+                stand.hub.ca.trust(),
                 TunnelSettings.defaults()),
             java.util.Objects::nonNull);
-    try (var caller = hub.caller(HttpClient.Version.HTTP_2)) {
+    try (var caller = stand.hub.caller(HttpClient.Version.HTTP_2)) {
       var pending = caller.sendAsync(
-          traced(to(gateways.get(1), "lost", "/silent"), trace).build(), BodyHandlers.ofString());
+          traced(to(stand.gateways.get(1), "lost", "/silent"), trace).build(),
+          BodyHandlers.ofString());
       assertThat(lost.requests.poll(TestHub.PATIENCE.toSeconds(), TimeUnit.SECONDS))
           .isNotNull();
       lost.close();
@@ -427,7 +280,7 @@ class TracingIT {
           .isEqualTo(502);
     }
 
-    assertThat(spans(trace, 2)).allSatisfy(span -> {
+    assertThat(stand.spans(trace, 2)).allSatisfy(span -> {
       assertThat(span.error()).isTrue();
       assertThat(span.attribute("error.type")).isEqualTo("connection_lost");
     });
@@ -436,7 +289,7 @@ class TracingIT {
   @Test
   void theSpansOfAWatchEndWithIt() throws Exception {
     var trace = newTrace();
-    target.behave("/watch", (connection, from) -> {
+    stand.target.behave("/watch", (connection, from) -> {
       connection
           .getOutputStream()
           .write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\nfirst\n\r\n"
@@ -444,20 +297,20 @@ class TracingIT {
       connection.getOutputStream().flush();
       from.readAllBytes();
     });
-    try (var caller = hub.caller(HttpClient.Version.HTTP_2)) {
+    try (var caller = stand.hub.caller(HttpClient.Version.HTTP_2)) {
       var watch = caller.send(
-          traced(to(gateways.get(1), PLANE, "/watch?watch=true"), trace).build(),
+          traced(to(stand.gateways.get(1), PLANE, "/watch?watch=true"), trace).build(),
           BodyHandlers.ofInputStream());
       assertThat(watch.body().readNBytes(6)).isEqualTo("first\n".getBytes(UTF_8));
       var later = newTrace();
-      send(traced(to(gateways.get(1), PLANE, "/hello"), later).build());
-      spans(later, 4);
+      stand.send(traced(to(stand.gateways.get(1), PLANE, "/hello"), later).build());
+      stand.spans(later, 4);
 
-      assertThat(collector.trace(trace)).as("while it lasts").isEmpty();
+      assertThat(stand.collector.trace(trace)).as("while it lasts").isEmpty();
       watch.body().close();
     }
 
-    assertThat(spans(trace, 4))
+    assertThat(stand.spans(trace, 4))
         .noneMatch(Seen::error)
         .allSatisfy(
             span -> assertThat(span.attribute("http.response.status_code")).isEqualTo("200"));
@@ -465,63 +318,66 @@ class TracingIT {
 
   @Test
   void whatIsNotSampledIsNotSentAndPropagatesAllTheSame() throws Exception {
-    target.answer("/unsampled", HELLO);
-    var silentGateway = closing(Tracing.start(settings("silent-gateway")
+    stand.target.answer("/unsampled", HELLO);
+    var silentGateway = stand.closing(Tracing.start(stand
+        .settings("silent-gateway")
         .with("otel.traces.sampler", "parentbased_traceidratio")
         .with("otel.traces.sampler.arg", "0")));
-    var silentAgent = closing(Tracing.start(settings("silent-agent")
+    var silentAgent = stand.closing(Tracing.start(stand
+        .settings("silent-agent")
         .with("otel.traces.sampler", "parentbased_traceidratio")
         .with("otel.traces.sampler.arg", "1")));
-    var gateway = alone(GatewaySettings.DEFAULT_ANSWER_DEADLINE, Optional.of(silentGateway));
-    closing(agentAt(gateway, "silent", Optional.of(silentAgent)));
+    var gateway = stand.alone(GatewaySettings.DEFAULT_ANSWER_DEADLINE, Optional.of(silentGateway));
+    stand.agentAt(gateway, "silent", Optional.of(silentAgent));
     Awaitility.await()
         .atMost(TestHub.PATIENCE)
-        .until(() -> send(to(gateway, "silent", "/hello").build()) == 200);
+        .until(() -> stand.send(to(gateway, "silent", "/hello").build()) == 200);
 
-    assertThat(send(to(gateway, "silent", "/unsampled").build())).isEqualTo(200);
+    assertThat(stand.send(to(gateway, "silent", "/unsampled").build())).isEqualTo(200);
 
-    assertThat(header(reached("/unsampled"), "traceparent"))
+    assertThat(header(stand.reached("/unsampled"), "traceparent"))
         .matches("00-[0-9a-f]{32}-[0-9a-f]{16}-0[02]");
     silentGateway.close();
     silentAgent.close();
-    assertThat(collector.spans()).noneMatch(span -> span.service().startsWith("silent"));
+    assertThat(stand.collector.spans()).noneMatch(span -> span.service().startsWith("silent"));
   }
 
   @Test
   void aRatioHoldsForTheWholeTrace() throws Exception {
     var trace = newTrace();
-    var gateway = alone(
+    var gateway = stand.alone(
         GatewaySettings.DEFAULT_ANSWER_DEADLINE,
-        Optional.of(closing(Tracing.start(settings("follows")
+        Optional.of(stand.closing(Tracing.start(stand
+            .settings("follows")
             .with("otel.traces.sampler", "parentbased_traceidratio")
             .with("otel.traces.sampler.arg", "0")))));
-    closing(agentAt(gateway, "follows", Optional.of(tracing("follows-agent"))));
+    stand.agentAt(gateway, "follows", Optional.of(stand.tracing("follows-agent")));
     Awaitility.await()
         .atMost(TestHub.PATIENCE)
-        .until(() -> send(to(gateway, "follows", "/hello").build()) == 200);
+        .until(() -> stand.send(to(gateway, "follows", "/hello").build()) == 200);
 
-    send(traced(to(gateway, "follows", "/hello"), trace).build());
+    stand.send(traced(to(gateway, "follows", "/hello"), trace).build());
 
-    assertThat(spans(trace, 4)).as("the caller has it sampled").hasSize(4);
+    assertThat(stand.spans(trace, 4)).as("the caller has it sampled").hasSize(4);
   }
 
   @Test
   void whereTracingIsOffAWellFormedContextPassesUnchanged() throws Exception {
     var trace = newTrace();
-    target.answer("/off", HELLO);
-    var gateway = hub.gateway;
-    closing(agentAt(gateway, "off", Optional.empty()));
+    stand.target.answer("/off", HELLO);
+    var gateway = stand.hub.gateway;
+    stand.agentAt(gateway, "off", Optional.empty());
     Awaitility.await()
         .atMost(TestHub.PATIENCE)
-        .until(() -> send(to(gateway, "off", "/hello").build()) == 200);
+        .until(() -> stand.send(to(gateway, "off", "/hello").build()) == 200);
 
-    send(traced(to(gateway, "off", "/off"), trace).build());
-    var kept = reached("/off");
-    send(to(gateway, "off", "/off")
+    stand.send(traced(to(gateway, "off", "/off"), trace).build());
+    var kept = stand.reached("/off");
+    stand.send(to(gateway, "off", "/off")
         .header("traceparent", "00-" + trace + "-0000000000000000-01")
         .header("tracestate", "vendor=1")
         .build());
-    var dropped = reached("/off");
+    var dropped = stand.reached("/off");
 
     assertThat(header(kept, "traceparent")).isEqualTo("00-" + trace + "-" + CALLERS_SPAN + "-01");
     assertThat(header(kept, "tracestate")).isEqualTo("vendor=1");
@@ -535,18 +391,18 @@ class TracingIT {
     try (var probe = new java.net.ServerSocket(0, 1, java.net.InetAddress.getLoopbackAddress())) {
       port = probe.getLocalPort();
     }
-    var dead =
-        closing(Tracing.start(TracingSettings.to("dead", URI.create("http://127.0.0.1:" + port))
+    var dead = stand.closing(
+        Tracing.start(TracingSettings.to("dead", URI.create("http://127.0.0.1:" + port))
             .with("otel.bsp.schedule.delay", "10")
             .with("otel.bsp.max.queue.size", "16")
             .with("otel.bsp.max.export.batch.size", "16")));
-    var gateway = alone(GatewaySettings.DEFAULT_ANSWER_DEADLINE, Optional.of(dead));
-    closing(agentAt(gateway, "dead", Optional.of(dead)));
+    var gateway = stand.alone(GatewaySettings.DEFAULT_ANSWER_DEADLINE, Optional.of(dead));
+    stand.agentAt(gateway, "dead", Optional.of(dead));
     Awaitility.await()
         .atMost(TestHub.PATIENCE)
-        .until(() -> send(to(gateway, "dead", "/hello").build()) == 200);
+        .until(() -> stand.send(to(gateway, "dead", "/hello").build()) == 200);
 
-    try (var caller = hub.caller(HttpClient.Version.HTTP_2)) {
+    try (var caller = stand.hub.caller(HttpClient.Version.HTTP_2)) {
       for (int i = 0; i < 100; i++) {
         var answer = caller.send(to(gateway, "dead", "/hello").build(), BodyHandlers.ofString());
         assertThat(answer.statusCode()).isEqualTo(200);
