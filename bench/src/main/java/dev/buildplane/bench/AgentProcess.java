@@ -13,6 +13,12 @@ import java.util.concurrent.ExecutionException;
 
 /// The product's agent in a process of its own, started as a user starts it, with a [TargetServer] as its cluster.
 final class AgentProcess {
+  /// JVM flags that the launcher gives an agent.
+  static final String JVM = "-Xmx128m -Xmn16m -XX:MaxDirectMemorySize=64m";
+
+  /// The environment that the launcher gives an agent.
+  private static final List<String> ENVIRONMENT = List.of("env", "MALLOC_ARENA_MAX=2");
+
   private static final Duration CONNECTED_WITHIN = Duration.ofSeconds(60);
   private static final Duration LOOK_EVERY = Duration.ofMillis(5);
 
@@ -46,7 +52,8 @@ final class AgentProcess {
         "--server-ca=" + certificates.certificateFile("server-ca"),
         "--kubeconfig=" + kubeconfig));
     arguments.addAll(more);
-    var command = new ArrayList<>(prefix);
+    var command = new ArrayList<>(ENVIRONMENT);
+    command.addAll(prefix);
     command.addAll(Child.java(jvm, "dev.buildplane.cli.Main", arguments));
     return Child.start(name, folder, command);
   }

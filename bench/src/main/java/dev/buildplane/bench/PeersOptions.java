@@ -62,7 +62,7 @@ final class PeersOptions {
   @Option(
       names = "--agent-jvm",
       paramLabel = "FLAGS",
-      defaultValue = "-Xmx128m -XX:MaxDirectMemorySize=64m",
+      defaultValue = AgentProcess.JVM,
       description = "JVM flags of the agent (default: ${DEFAULT-VALUE})")
   String agentFlags = "";
 

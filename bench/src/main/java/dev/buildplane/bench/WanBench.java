@@ -121,7 +121,7 @@ final class WanBench implements Callable<Integer> {
         folder,
         certificates,
         List.of(),
-        List.of("-Xmx128m", "-XX:MaxDirectMemorySize=64m"),
+        List.of(AgentProcess.JVM.split(" ")),
         "127.0.0.1:" + gateway,
         PLANE,
         "127.0.0.1:" + target,
