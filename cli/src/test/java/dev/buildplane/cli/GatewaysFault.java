@@ -81,8 +81,12 @@ class GatewaysFault {
     assertThat(ready.exitCode()).as(ready.output()).isZero();
     await().atMost(PATIENCE).until(() -> connections() == 2);
 
+    // Each is ready once it has read the planes and heard of the others.
+    await().atMost(PATIENCE).untilAsserted(() -> {
+      var now = installation.buildplane("status");
+      assertThat(now.exitCode()).as(now.output()).isZero();
+    });
     var status = installation.buildplane("status");
-    assertThat(status.exitCode()).as(status.output()).isZero();
     assertThat(status.output()).contains("gateway-2", "gateway-3");
     for (var gateway : installation.state().gateways()) {
       var answer = throughGateway(gateway);
