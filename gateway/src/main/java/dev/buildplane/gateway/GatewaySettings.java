@@ -21,7 +21,7 @@ import java.util.function.Supplier;
 /// @param callerTrust CAs of callers' client certificates, asked for anew on each connection
 /// @param tunnels bounds of the tunnels
 /// @param limits bounds of the two TLS listeners
-/// @param answerDeadline from a proxied request to the head of its answer; 504 beyond
+/// @param answerDeadline how long a plane may take none of a proxied request, or have all of it, and not begin its answer; 504 beyond
 /// @param heartbeatInterval how often `HEARTBEAT` goes out per connection on `/api/v1/planes/watch`, those of all connections spread
 ///   over it
 /// @param decisionLifetime how long a token's or an access review's outcome is used again

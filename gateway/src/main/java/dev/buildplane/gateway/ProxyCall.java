@@ -23,9 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -52,9 +50,10 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private final @Nullable CallTrace trace;
   private Optional<Consumer<Left>> again = Optional.empty();
   private @Nullable Channel stream;
-  private @Nullable Future<?> deadline;
+  private @Nullable AnswerDeadline deadline;
   private boolean bodyless;
   private boolean bodyWaits;
+  private boolean bodyEnded;
   private boolean raw;
   private boolean readOwed;
   private boolean answerBegun;
@@ -95,9 +94,8 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       return;
     }
     bodyless = exchange.bodyless();
-    deadline = exchange
-        .eventLoop()
-        .schedule(this::tooLate, answerDeadline.toNanos(), TimeUnit.NANOSECONDS);
+    deadline =
+        new AnswerDeadline(exchange.eventLoop(), answerDeadline, this::awaitsCaller, this::tooLate);
     boolean upgrade = ProxyHeaders.upgrades(exchange.head());
     var request = carrier.request(exchange.head(), target, bodyless && !upgrade);
     if (trace != null) {
@@ -161,6 +159,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       return;
     }
     to.writeAndFlush(raw ? piece : new DefaultHttpContent(piece));
+    sent();
     if (to.isWritable()) {
       // Not from here: a long body must not grow the stack.
       exchange.eventLoop().execute(exchange::demand);
@@ -174,6 +173,18 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       return;
     }
     to.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
+    bodyEnded = true;
+    sent();
+  }
+
+  private void sent() {
+    if (deadline != null) {
+      deadline.sent();
+    }
+  }
+
+  private boolean awaitsCaller() {
+    return !bodyless && !bodyEnded && !bodyWaits && stream != null && stream.isWritable();
   }
 
   @Override
@@ -408,7 +419,8 @@ final class ProxyCall implements AsyncExchange.BodyReader {
 
   private void cancelDeadline() {
     if (deadline != null) {
-      deadline.cancel(false);
+      deadline.cancel();
+      deadline = null;
     }
   }
 
