@@ -47,7 +47,8 @@ final class Pipelines {
 
   private static void http2(Channel channel, ServerCore core) {
     var limits = core.limits();
-    var codec = CallerCodec.create(limits);
+    boolean takesConnect = core.router().routes().stream().anyMatch(Route::pipes);
+    var codec = CallerCodec.create(limits, takesConnect);
     var connection = codec.connection();
     // Refilled at once: streams that nobody reads must not use up the window of all others.
     connection
@@ -65,7 +66,7 @@ final class Pipelines {
             guard.opened(stream);
             stream
                 .pipeline()
-                .addLast(new StrictHttp2Heads())
+                .addLast(new StrictHttp2Heads(takesConnect))
                 .addLast(new Http2StreamFrameToHttpObjectCodec(true))
                 .addLast(new ExchangeHandler(core, true, null));
           }
