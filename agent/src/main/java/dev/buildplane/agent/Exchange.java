@@ -6,10 +6,10 @@ import dev.buildplane.tunnel.StreamEnd;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ConnectTimeoutException;
+import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.HttpClientCodec;
 import io.netty.handler.codec.http.HttpContent;
@@ -23,6 +23,7 @@ import io.netty.handler.codec.http.HttpStatusClass;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeTimeoutException;
 import io.netty.util.ReferenceCountUtil;
 import java.util.ArrayDeque;
@@ -216,9 +217,19 @@ final class Exchange extends ChannelInboundHandlerAdapter {
 
   @Override
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-    if (event == StreamEnd.INSTANCE && backend != null) {
-      // TLS has no half close that backends honour: what was sent gets out, then the pipe closes.
-      backend.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+    var to = backend;
+    if (event == StreamEnd.INSTANCE && to != null) {
+      // What was sent gets out first. What the target still says goes back until it closes, too.
+      to.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(_ -> endOutput(to));
+    }
+  }
+
+  private static void endOutput(Channel to) {
+    var tls = to.pipeline().get(SslHandler.class);
+    if (tls != null) {
+      tls.closeOutbound();
+    } else if (to instanceof DuplexChannel plain) {
+      plain.shutdownOutput();
     }
   }
 

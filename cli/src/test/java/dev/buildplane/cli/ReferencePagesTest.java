@@ -117,7 +117,8 @@ class ReferencePagesTest {
         "header table of our encoder",
         bytes(HttpLimits.ENCODER_TABLE_BYTES),
         "no more is used, whatever the caller allows");
-    limit(page, "extended CONNECT, server push", "off", "`PROTOCOL_ERROR`");
+    limit(page, "extended CONNECT", "on for callers of the gateway, else off", "`PROTOCOL_ERROR`");
+    limit(page, "server push", "off", "`PROTOCOL_ERROR`");
     var tunnel = TunnelSettings.defaults();
     page.append("\n## Tunnels\n\n| what | limit | beyond |\n|---|---|---|\n");
     limit(page, "streams of a tunnel", tunnel.maxConcurrentStreams(), "another tunnel, or 503");

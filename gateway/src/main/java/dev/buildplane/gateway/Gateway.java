@@ -236,7 +236,8 @@ public final class Gateway implements AutoCloseable {
         trust, sessions, remote, authorizer, audit, metrics, settings.answerDeadline(), tracing);
     var router = Router.builder();
     router.route(Route.async(Set.of(), ProxyTarget.PREFIX + "**", caller, proxy)
-        .withMaxBodyBytes(Route.UNLIMITED));
+        .withMaxBodyBytes(Route.UNLIMITED)
+        .withPipes());
     new PlaneApi(sessions, feed, authorizer, remote, pingInterval, metrics, audit)
         .addTo(router, caller);
     return router.build();

@@ -1,8 +1,9 @@
 package dev.buildplane.gateway;
 
 import dev.buildplane.tunnel.StreamEnd;
+import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.http.HttpClientCodec;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpResponse;
@@ -10,9 +11,19 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.util.ReferenceCountUtil;
 
 /// Makes an HTTP/1.1 connection look like an upgraded tunnel stream: after a 101 the codec leaves and bytes pass; the end of
-/// the connection is then the end of the stream. Sits right behind the codec, on the connection's loop.
-final class PeerUpgrade extends ChannelInboundHandlerAdapter {
+/// the connection is then the end of the stream. The other direction ends with the connection only, as TLS ends both: a [StreamEnd] that is
+/// written goes no further. Sits right behind the codec, on the connection's loop.
+final class PeerUpgrade extends ChannelDuplexHandler {
   private boolean raw;
+
+  @Override
+  public void write(ChannelHandlerContext ctx, Object msg, ChannelPromise promise) {
+    if (msg == StreamEnd.INSTANCE) {
+      promise.trySuccess();
+    } else {
+      ctx.write(msg, promise);
+    }
+  }
 
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object msg) {

@@ -169,10 +169,10 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   @Override
   public void onEnd(Headers trailers) {
     var to = stream;
-    if (over || to == null || bodyless) {
+    if (over || to == null || (bodyless && !raw)) {
       return;
     }
-    to.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
+    to.writeAndFlush(raw ? StreamEnd.INSTANCE : LastHttpContent.EMPTY_LAST_CONTENT);
     bodyEnded = true;
     sent();
   }
@@ -233,8 +233,12 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     }
     if (response.status().equals(HttpResponseStatus.SWITCHING_PROTOCOLS)) {
       cancelDeadline();
-      record.answered(status);
       switchToRaw(response);
+    } else if (status / 100 == 2 && exchange.head().upgradeRequired()) {
+      failed(
+          new HttpProblem(
+              502, "the plane answered " + status + " to an upgrade request; expected 101"),
+          End.PROTOCOL);
     } else if (status >= 200) {
       cancelDeadline();
       record.answered(status);
@@ -269,8 +273,11 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private void switchToRaw(HttpResponse response) {
     try {
       exchange.switchProtocols(ProxyHeaders.switched(response.headers()));
+      record.answered(response.status().code());
       raw = true;
       exchange.demand();
+    } catch (HttpProblem problem) {
+      failed(problem, End.PROTOCOL);
     } catch (IllegalStateException e) {
       failed(
           new HttpProblem(502, "the plane switched protocols where that was not asked for"),

@@ -6,6 +6,7 @@ import dev.buildplane.http.AsyncHandler;
 import dev.buildplane.http.Headers;
 import dev.buildplane.http.HttpProblem;
 import dev.buildplane.http.ProblemFormat;
+import dev.buildplane.http.RequestHead;
 import dev.buildplane.tracing.Tracing;
 import java.time.Duration;
 import java.util.HashSet;
@@ -186,12 +187,24 @@ final class ProxyHandler implements AsyncHandler {
 
   private void allowed(Tries tries) {
     try {
+      checkUpgrade(tries.exchange().head());
       checkPlane(tries.target());
     } catch (HttpProblem problem) {
       unreached(tries, problem);
       return;
     }
     attempt(tries);
+  }
+
+  /// Over HTTP/1.1 a request goes on as if it had not asked for an upgrade that is not carried; an extended CONNECT asks for nothing else
+  /// (RFC 9220 section 3).
+  private static void checkUpgrade(RequestHead head) {
+    if (head.upgradeRequired() && !ProxyHeaders.upgrades(head)) {
+      throw new HttpProblem(
+          501,
+          ":protocol: expected " + ProxyHeaders.PROTOCOLS + ", found '"
+              + head.headers().first("upgrade").orElse("") + "'");
+    }
   }
 
   private void checkPlane(ProxyTarget target) {

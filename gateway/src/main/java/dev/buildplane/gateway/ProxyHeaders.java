@@ -9,6 +9,7 @@ import io.netty.handler.codec.http.HttpHeadersFactory;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
@@ -57,7 +58,7 @@ final class ProxyHeaders {
       DefaultHttpHeadersFactory.headersFactory().withValidation(false);
 
   /// Protocols an upgrade may ask for; a request that asks for another goes on as if it had not asked (RFC 9110 section 7.8).
-  private static final Set<String> PROTOCOLS = Set.of("websocket", "spdy/3.1");
+  static final List<String> PROTOCOLS = List.of("websocket", "spdy/3.1");
 
   /// Fields that mean something before a body and must not come after it (RFC 9110 section 6.5.1).
   private static final Set<String> NEVER_TRAILERS = Set.of(

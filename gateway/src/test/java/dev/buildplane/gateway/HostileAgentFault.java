@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// An agent that was let in turns on the gateway, from within its tunnel: it loses the tunnel, and other planes notice nothing.
@@ -192,6 +193,26 @@ class HostileAgentFault {
         .flush();
     assertThat(tunnel.end()).isIn(HostileHttp2.NO_CODE, PROTOCOL_ERROR);
     assertThat(waiting.get(60, TimeUnit.SECONDS)).isEqualTo(502);
+  }
+
+  /// A success that is no 200, and a 200 that does not belong to the key it was sent: both would open the pipe of an HTTP/2 caller.
+  @ParameterizedTest
+  @CsvSource({
+    "200, sec-websocket-accept",
+    "204, expected 101",
+    "206, expected 101",
+    "299, expected 101"
+  })
+  void aSuccessThatIsNoSwitchOpensNothing(String status, String why) throws Exception {
+    tunnel.setting(HostileHttp2.ENABLE_CONNECT_PROTOCOL, 1).flush();
+    join();
+    try (var caller = Http2Caller.connect(chain.port("callers"), chain.tls(chain.operator))) {
+      var pipe = caller.open("websocket", PATH);
+      int stream = tunnel.opened();
+      tunnel.headers(stream, false, ":status", status).flush();
+      assertThat(pipe.status()).isEqualTo(502);
+      assertThat(pipe.text()).contains(why);
+    }
   }
 
   @Test

@@ -338,6 +338,17 @@ class SmugglingIT {
         List.of(
             ":method", "GET", ":scheme", "https", ":path", path, "transfer-encoding", "chunked"),
         List.of(":method", "GET", ":scheme", "https", ":path", path, "upgrade", "websocket"),
+        List.of(
+            ":method",
+            "GET",
+            ":scheme",
+            "https",
+            ":path",
+            path,
+            "connection",
+            "upgrade",
+            "upgrade",
+            "websocket"),
         List.of(":method", "GET", ":scheme", "https", ":path", path, "te", "gzip"),
         List.of(":method", "GET", ":scheme", "https", ":path", path, "X-Evil", "1"),
         List.of(":method", "GET", ":scheme", "https", ":path", path, "bad name", "1"),

@@ -68,13 +68,15 @@ public interface AsyncExchange {
   /// Cuts the exchange so that the caller cannot take a part for the whole: RST_STREAM, or closing the connection.
   void abort();
 
-  /// Answers 101 to an HTTP/1.1 upgrade request whose body has ended. From then on [BodyReader] gets, and [#send]
-  /// puts, raw bytes; [#end] closes.
+  /// Answers 101 to an upgrade request whose body has ended; 200 over HTTP/2, without what belongs to a connection of HTTP/1.1. From then on
+  /// [BodyReader] gets, and [#send] puts, raw bytes; [#end] closes, dropping for a few seconds what the caller still sends. A caller that ends its
+  /// direction alone is told by [BodyReader#onEnd], once more, as it was for the request (HTTP/2 only).
   ///
-  /// @throws IllegalStateException for anything but a complete HTTP/1.1 upgrade request that has no answer yet
+  /// @throws IllegalStateException for anything but a complete upgrade request that has no answer yet
+  /// @throws HttpProblem 502 when `headers` do not confirm the key of a WebSocket that was made for an HTTP/2 caller; nothing was answered
   void switchProtocols(Headers headers);
 
-  /// As [#switchProtocols], but hands over the connection itself: once 101 is on the wire `taker` gets the channel with nothing
+  /// As [#switchProtocols], but HTTP/1.1 only, and hands over the connection itself: once 101 is on the wire `taker` gets the channel with nothing
   /// but TLS in its pipeline (and bytes the caller sent early are replayed into what `taker` adds). `onClose` actions
   /// run when the connection closes. autoRead is off: the taker turns it on.
   void takeOver(Headers headers, Consumer<Channel> taker);

@@ -171,6 +171,7 @@ final class BlockingExchange implements HttpExchange {
   public boolean webSocketRequested() {
     return head.method().equals("GET")
         && head.upgradeRequested()
+        && !head.upgradeRequired()
         && head.headerHasToken("upgrade", "websocket")
         && head.headers().first("sec-websocket-key").isPresent();
   }

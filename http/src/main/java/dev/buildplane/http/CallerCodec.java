@@ -43,8 +43,9 @@ final class CallerCodec extends Http2FrameCodec {
     this.writer = new CountingWriter(encoder.frameWriter());
   }
 
-  static Http2FrameCodec create(HttpLimits limits) {
-    return new Builder(limits).build();
+  /// @param takesConnect whether extended CONNECT (RFC 8441) is offered
+  static Http2FrameCodec create(HttpLimits limits, boolean takesConnect) {
+    return new Builder(limits, takesConnect).build();
   }
 
   @Override
@@ -111,13 +112,14 @@ final class CallerCodec extends Http2FrameCodec {
 
     private final HttpLimits limits;
 
-    Builder(HttpLimits limits) {
+    Builder(HttpLimits limits, boolean takesConnect) {
       super(true);
       this.limits = limits;
-      initialSettings(Http2Settings.defaultSettings()
+      var settings = Http2Settings.defaultSettings()
           .maxConcurrentStreams(limits.streamsPerConnection())
           .initialWindowSize(limits.streamWindowBytes())
-          .maxHeaderListSize(limits.headerBytes()));
+          .maxHeaderListSize(limits.headerBytes());
+      initialSettings(takesConnect ? settings.connectProtocolEnabled(true) : settings);
       decoderEnforceMaxRstFramesPerWindow(
           limits.resetsPerWindow(), Math.toIntExact(limits.resetWindow().toSeconds()));
       // Netty's count takes our own failures for the caller's.

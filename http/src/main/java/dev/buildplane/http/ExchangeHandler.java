@@ -339,7 +339,7 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
     releaseInbound();
     var context = context();
     discardDeadline =
-        context.executor().schedule(() -> context.close(), DISCARD_SECONDS, TimeUnit.SECONDS);
+        context.executor().schedule(this::endDiscarding, DISCARD_SECONDS, TimeUnit.SECONDS);
     var ssl = context.pipeline().get(SslHandler.class);
     if (ssl != null) {
       ssl.closeOutbound();
@@ -349,16 +349,26 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
     read();
   }
 
+  private void endDiscarding() {
+    if (http2) {
+      // The answer is whole: to be told apart from one that was cut (RFC 9113 section 8.1).
+      context().writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.NO_ERROR));
+    }
+    context().close();
+  }
+
   private void discardRest() {
     discardDeadline =
         context().executor().schedule(() -> context().close(), DISCARD_SECONDS, TimeUnit.SECONDS);
     pump();
   }
 
-  /// From now on bytes, not messages, pass: the HTTP codec leaves the pipeline.
+  /// From now on bytes pass. The HTTP/1.1 codec leaves the pipeline; on a stream they are content as before.
   void becomeRaw() {
     raw = true;
-    removeCodec();
+    if (!http2) {
+      removeCodec();
+    }
     pump();
   }
 

@@ -57,7 +57,7 @@ public interface HttpExchange {
   /// Status of the answer the handler gave; 0 while it gave none. From any thread.
   int status();
 
-  /// Whether the caller asks for a WebSocket (RFC 6455 handshake, or RFC 8441 extended CONNECT).
+  /// Whether the caller asks for a WebSocket (RFC 6455 handshake, over HTTP/1.1).
   boolean webSocketRequested();
 
   /// Answers the handshake with the given sub-protocol (empty: none selected).

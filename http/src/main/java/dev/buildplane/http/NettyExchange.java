@@ -73,6 +73,10 @@ final class NettyExchange implements AsyncExchange {
   private boolean bodiless;
   private boolean keepAlive;
   private boolean raw;
+
+  /// An extended CONNECT whose caller has not ended its direction. As an upgrade request it is whole nevertheless.
+  private boolean pipeMayCome;
+
   private volatile boolean over;
   private long receivedBytes;
   private long discardedBytes;
@@ -117,6 +121,7 @@ final class NettyExchange implements AsyncExchange {
       return;
     }
     head = parsed;
+    pipeMayCome = parsed.upgradeRequired();
     continueExpected = parsed.headers().first("expect").isPresent() && endOfRequest == null;
     switch (owner.core().router().find(parsed.method(), parsed.rawPath())) {
       case Router.Match.NoSuchPath _ ->
@@ -174,6 +179,10 @@ final class NettyExchange implements AsyncExchange {
       return;
     }
     principal = who;
+    if (pipeMayCome && !found.pipes()) {
+      fail(new HttpProblem(501, "no pipe is opened here; ask without CONNECT"));
+      return;
+    }
     switch (found.target()) {
       case Route.Target.Async(var handler) -> {
         try {
@@ -257,6 +266,10 @@ final class NettyExchange implements AsyncExchange {
   }
 
   private void requestEnded(HttpHeaders trailers) {
+    if (raw) {
+      pipeEnded();
+      return;
+    }
     var fields = new ArrayList<Headers.Field>();
     for (Map.Entry<String, String> entry : trailers) {
       fields.add(new Headers.Field(entry.getKey(), entry.getValue()));
@@ -268,6 +281,14 @@ final class NettyExchange implements AsyncExchange {
     }
     if (answerEnded && !owner.http2()) {
       owner.discarded(keepAlive);
+    }
+  }
+
+  /// The caller's direction has ended; the other goes on.
+  private void pipeEnded() {
+    pipeMayCome = false;
+    if (reader != null && !over) {
+      reader.onEnd(Headers.EMPTY);
     }
   }
 
@@ -400,6 +421,10 @@ final class NettyExchange implements AsyncExchange {
     if (over) {
       return;
     }
+    if (pipeMayCome && status / 100 == 2) {
+      throw new IllegalStateException("request " + requestId() + ": expected a refusal of an"
+          + " extended CONNECT, or a switch of protocols, found status " + status);
+    }
     var response =
         new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status));
     for (var field : headers.fields()) {
@@ -449,7 +474,8 @@ final class NettyExchange implements AsyncExchange {
     }
     int size = piece.readableBytes();
     unsentBytes += size;
-    return owner.context().write(raw ? piece : new DefaultHttpContent(piece)).addListener(_ -> {
+    boolean bare = raw && !owner.http2();
+    return owner.context().write(bare ? piece : new DefaultHttpContent(piece)).addListener(_ -> {
       unsentBytes -= size;
       progressNanos = System.nanoTime();
     });
@@ -487,7 +513,8 @@ final class NettyExchange implements AsyncExchange {
     }
     answerEnded = true;
     if (raw) {
-      owner.context().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(_ -> rawEnded());
+      var end = owner.http2() ? LastHttpContent.EMPTY_LAST_CONTENT : Unpooled.EMPTY_BUFFER;
+      owner.context().writeAndFlush(end).addListener(_ -> rawEnded());
       return;
     }
     var last =
@@ -521,7 +548,7 @@ final class NettyExchange implements AsyncExchange {
   private void answerWritten() {
     runCloseActions();
     if (owner.http2()) {
-      if (endOfRequest == null) {
+      if (endOfRequest == null || pipeMayCome) {
         // RFC 9113 section 8.1: tell the caller to stop sending without taking the answer back. Closing drops what has come
         // of the body: a channel whose stream has ended waits for ever for somebody to read that.
         owner.context().writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.NO_ERROR));
@@ -586,13 +613,23 @@ final class NettyExchange implements AsyncExchange {
 
   @Override
   public void switchProtocols(Headers headers) {
-    sendSwitch(headers);
+    checkSwitch();
+    if (owner.http2()) {
+      openStream(headers);
+    } else {
+      sendSwitch(headers);
+    }
     raw = true;
     owner.becomeRaw();
   }
 
   @Override
   public void takeOver(Headers headers, Consumer<Channel> taker) {
+    checkSwitch();
+    if (owner.http2()) {
+      throw new IllegalStateException(
+          "request " + requestId() + ": expected a connection to hand over, found a stream of one");
+    }
     var sent = sendSwitch(headers);
     sent.addListener(future -> {
       if (future.isSuccess()) {
@@ -604,11 +641,23 @@ final class NettyExchange implements AsyncExchange {
     });
   }
 
-  private ChannelFuture sendSwitch(Headers headers) {
+  private void checkSwitch() {
     if (headSent || over || !requestEnded() || !head().upgradeRequested()) {
       throw new IllegalStateException("request " + requestId()
-          + ": expected a complete, unanswered HTTP/1.1 upgrade request to switch protocols on");
+          + ": expected a complete, unanswered upgrade request to switch protocols on");
     }
+  }
+
+  private void openStream(Headers headers) {
+    var response = new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.OK);
+    for (var field : ExtendedConnect.answer(head().headers(), headers).fields()) {
+      response.headers().add(field.name(), field.value());
+    }
+    headSent = true;
+    owner.context().writeAndFlush(response);
+  }
+
+  private ChannelFuture sendSwitch(Headers headers) {
     headSent = true;
     var response = new DefaultFullHttpResponse(
         HttpVersion.HTTP_1_1, HttpResponseStatus.SWITCHING_PROTOCOLS, Unpooled.EMPTY_BUFFER);

@@ -49,7 +49,8 @@ final class Pipelines {
 
   private static void http2(Channel channel, ServerCore core) {
     var limits = core.limits();
-    var codec = CallerCodec.create(limits);
+    boolean takesConnect = core.router().routes().stream().anyMatch(Route::pipes);
+    var codec = CallerCodec.create(limits, takesConnect);
     var guard = new Http2Guard(codec, limits, channel.eventLoop());
     channel
         .pipeline()
@@ -62,7 +63,7 @@ final class Pipelines {
             guard.opened(stream);
             stream
                 .pipeline()
-                .addLast(new StrictHttp2Heads())
+                .addLast(new StrictHttp2Heads(takesConnect))
                 .addLast(new Http2StreamFrameToHttpObjectCodec(true))
                 .addLast(new ExchangeHandler(core, true, null));
           }

@@ -4,7 +4,8 @@ import java.net.SocketAddress;
 import java.security.cert.X509Certificate;
 import java.util.List;
 
-/// What is known of a request once its head is in.
+/// What is known of a request once its head is in. An extended CONNECT (RFC 8441) is told as the upgrade it is over HTTP/1.1: a `GET`
+/// with `connection` and `upgrade`.
 ///
 /// @param method upper case token, for example `GET`
 /// @param rawPath as it came, percent-encoded, without the query; starts with `/`, has no dot segments, back-slash
@@ -28,11 +29,17 @@ public record RequestHead(
     peerCertificates = List.copyOf(peerCertificates);
   }
 
-  /// Whether the caller asks to leave HTTP after this request: `Connection: upgrade` and an `Upgrade` header (HTTP/1.1).
+  /// Whether the caller asks to leave HTTP after this request: `Connection: upgrade` and an `Upgrade` header (HTTP/1.1), or an extended
+  /// CONNECT (HTTP/2).
   public boolean upgradeRequested() {
-    return protocol.equals("HTTP/1.1")
+    return !protocol.equals("HTTP/1.0")
         && headers.first("upgrade").isPresent()
         && headerHasToken("connection", "upgrade");
+  }
+
+  /// Whether the request is nothing without the upgrade: to an extended CONNECT every 2xx says that the pipe is open.
+  public boolean upgradeRequired() {
+    return protocol.equals("HTTP/2") && upgradeRequested();
   }
 
   /// Whether a comma-separated header holds `token`, without regard to case.

@@ -11,13 +11,16 @@ import java.util.Set;
 /// @param policy who may use it
 /// @param maxBodyBytes largest request body, in bytes; 413 beyond
 /// @param maxMessageBytes largest WebSocket message, in bytes; close code 1009 beyond
+/// @param pipes whether upgrades are for HTTP/2 callers, too, by extended CONNECT (RFC 8441), which a listener offers that has such a
+///   route; its other routes refuse it, with 501 to whoever may use them
 public record Route(
     Set<String> methods,
     String pattern,
     Policy policy,
     Target target,
     long maxBodyBytes,
-    int maxMessageBytes) {
+    int maxMessageBytes,
+    boolean pipes) {
   /// Default of `maxBodyBytes`: 10 MiB.
   public static final long DEFAULT_MAX_BODY_BYTES = 10L * 1024 * 1024;
 
@@ -63,7 +66,8 @@ public record Route(
         policy,
         new Target.Blocking(handler),
         DEFAULT_MAX_BODY_BYTES,
-        DEFAULT_MAX_MESSAGE_BYTES);
+        DEFAULT_MAX_MESSAGE_BYTES,
+        false);
   }
 
   /// A route handled on the event loop, for these methods (none: any).
@@ -75,7 +79,8 @@ public record Route(
         policy,
         new Target.Async(handler),
         DEFAULT_MAX_BODY_BYTES,
-        DEFAULT_MAX_MESSAGE_BYTES);
+        DEFAULT_MAX_MESSAGE_BYTES,
+        false);
   }
 
   /// [#blocking] for `GET` (and `HEAD`).
@@ -89,11 +94,16 @@ public record Route(
   }
 
   public Route withMaxBodyBytes(long bytes) {
-    return new Route(methods, pattern, policy, target, bytes, maxMessageBytes);
+    return new Route(methods, pattern, policy, target, bytes, maxMessageBytes, pipes);
   }
 
   public Route withMaxMessageBytes(int bytes) {
-    return new Route(methods, pattern, policy, target, maxBodyBytes, bytes);
+    return new Route(methods, pattern, policy, target, maxBodyBytes, bytes, pipes);
+  }
+
+  /// For handlers that answer every upgrade by [AsyncExchange#switchProtocols] or a refusal.
+  public Route withPipes() {
+    return new Route(methods, pattern, policy, target, maxBodyBytes, maxMessageBytes, true);
   }
 
   boolean isPrefix() {

@@ -5,6 +5,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
 import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
 
 /// The server's half of the RFC 6455 handshake (section 4.2), as headers.
 public final class WebSocketUpgrade {
@@ -63,7 +64,15 @@ public final class WebSocketUpgrade {
     }
   }
 
-  private static String accept(String key) {
+  /// A key for a handshake that we make: random, so that no answer kept from another fits it.
+  static String newKey() {
+    var key = new byte[KEY_BYTES];
+    ThreadLocalRandom.current().nextBytes(key);
+    return Base64.getEncoder().encodeToString(key);
+  }
+
+  /// What confirms that key.
+  static String accept(String key) {
     try {
       var digest = MessageDigest.getInstance("SHA-1")
           .digest((key + GUID).getBytes(StandardCharsets.US_ASCII));

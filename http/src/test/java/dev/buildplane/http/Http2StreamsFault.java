@@ -57,6 +57,25 @@ class Http2StreamsFault {
               0,
               stream,
               ByteBuffer.allocate(5).putInt(stream).put((byte) 1).array()),
+      "a CONNECT",
+      (connection, stream) ->
+          connection.headers(stream, false, ":method", "CONNECT", ":authority", "localhost:443"),
+      "an extended CONNECT without a path",
+      (connection, stream) -> connection.headers(
+          stream,
+          false,
+          ":method",
+          "CONNECT",
+          ":protocol",
+          "websocket",
+          ":scheme",
+          "https",
+          ":authority",
+          "localhost"),
+      "trailers in a pipe",
+      (connection, stream) -> connection
+          .request(stream, false, "CONNECT", "/pipe", ":protocol", "websocket")
+          .headers(stream, true, "x", "y"),
       "trailers with a pseudo-header",
       (connection, stream) ->
           connection.request(stream, false, "POST", "/held").headers(stream, true, ":other", "x"));
@@ -81,6 +100,8 @@ class Http2StreamsFault {
                   exchange.respond(200, Headers.EMPTY, new byte[0]);
                 })
                 .withMaxBodyBytes(SMALL_BYTES),
+            Route.async(Set.of(), "/pipe", Policy.PUBLIC, Http2StreamsFault::refuseOrOpen)
+                .withPipes(),
             Route.get(
                 "/healthy",
                 Policy.PUBLIC,
@@ -92,6 +113,19 @@ class Http2StreamsFault {
   void stop() throws Exception {
     connection.close();
     server.close();
+  }
+
+  private static void refuseOrOpen(AsyncExchange exchange) {
+    if (exchange.head().rawQuery().isEmpty()) {
+      exchange.switchProtocols(Headers.of("sec-websocket-accept", confirmed(exchange)));
+    } else {
+      exchange.fail(new HttpProblem(403, "no pipe for you"));
+    }
+  }
+
+  private static String confirmed(AsyncExchange exchange) {
+    return WebSocketUpgrade.accept(
+        exchange.head().headers().first("sec-websocket-key").orElseThrow());
   }
 
   private AsyncExchange upload(int flags) throws Exception {
@@ -189,6 +223,20 @@ class Http2StreamsFault {
           .frame(DATA, 0, stream, new byte[100])
           .frame(DATA, END_STREAM, stream, new byte[100]);
     }
+    assertThat(served(stream)).isTrue();
+  }
+
+  @Test
+  void pipesThatAreRefusedAreNotTheCallersFault() throws Exception {
+    int stream = 1;
+    for (int i = 0; i < 3 * RESETS; i++, stream += 2) {
+      connection
+          .request(stream, false, "CONNECT", "/pipe?refuse", ":protocol", "websocket")
+          .frame(DATA, 0, stream, new byte[100])
+          .frame(DATA, END_STREAM, stream, new byte[100]);
+    }
+    connection.flush();
+    assertThat(connection.status(stream - 2)).isEqualTo(403);
     assertThat(served(stream)).isTrue();
   }
 

@@ -38,6 +38,7 @@ public final class HostileHttp2 implements Closeable {
 
   public static final int HEADER_TABLE_SIZE = 1;
   public static final int INITIAL_WINDOW_SIZE = 4;
+  public static final int ENABLE_CONNECT_PROTOCOL = 8;
 
   /// What a stream or a connection that ended without an error code is given.
   public static final long NO_CODE = -1;

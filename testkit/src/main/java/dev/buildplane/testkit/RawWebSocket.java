@@ -9,6 +9,7 @@ import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
@@ -47,15 +48,26 @@ public final class RawWebSocket implements Closeable {
   /// The first line and the fields of an HTTP head, names in lower case.
   public record Head(String line, Map<String, String> fields) {}
 
-  private final Socket socket;
+  private final Closeable connection;
+  private final OutputStream out;
   private final DataInputStream in;
   private final boolean masking;
   private final ReentrantLock writing = new ReentrantLock();
 
-  private RawWebSocket(Socket socket, boolean client) throws IOException {
-    this.socket = socket;
-    this.in = new DataInputStream(socket.getInputStream());
+  private RawWebSocket(Closeable connection, InputStream in, OutputStream out, boolean client) {
+    this.connection = connection;
+    this.in = new DataInputStream(in);
+    this.out = out;
     this.masking = client;
+  }
+
+  private RawWebSocket(Socket socket, boolean client) throws IOException {
+    this(socket, socket.getInputStream(), socket.getOutputStream(), client);
+  }
+
+  /// The client's end after a handshake made elsewhere.
+  public static RawWebSocket client(Closeable connection, InputStream in, OutputStream out) {
+    return new RawWebSocket(connection, in, out, true);
   }
 
   /// The client's end of a handshake without sub-protocol.
@@ -117,7 +129,8 @@ public final class RawWebSocket implements Closeable {
     socket.getOutputStream().flush();
   }
 
-  private static String accept(String key) {
+  /// What confirms the key of a handshake.
+  public static String accept(String key) {
     try {
       return Base64.getEncoder()
           .encodeToString(
@@ -141,8 +154,8 @@ public final class RawWebSocket implements Closeable {
   public void raw(byte[] bytes) throws IOException {
     writing.lock();
     try {
-      socket.getOutputStream().write(bytes);
-      socket.getOutputStream().flush();
+      out.write(bytes);
+      out.flush();
     } finally {
       writing.unlock();
     }
@@ -201,6 +214,6 @@ public final class RawWebSocket implements Closeable {
 
   @Override
   public void close() throws IOException {
-    socket.close();
+    connection.close();
   }
 }

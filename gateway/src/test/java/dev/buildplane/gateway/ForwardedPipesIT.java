@@ -1,0 +1,182 @@
+package dev.buildplane.gateway;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.buildplane.model.ClientCA;
+import dev.buildplane.pki.CertificateAuthority;
+import dev.buildplane.testkit.V017Agent;
+import dev.buildplane.tunnel.TunnelSettings;
+import io.netty.handler.codec.http2.Http2Error;
+import java.io.IOException;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Pipes that callers open over HTTP/2 (RFC 8441) at the replica that holds the agent, the first, and at one that does not.
+@Timeout(300)
+class ForwardedPipesIT {
+  private static final long INTERNAL_ERROR = 2;
+
+  @TempDir
+  static Path directory;
+
+  static TestHub hub;
+  static TestReplicas replicas;
+
+  @BeforeAll
+  static void start() throws Exception {
+    hub = new TestHub(directory);
+    replicas = new TestReplicas(hub, 2, settings -> settings.withAudit(hub.audit::add));
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    replicas.close();
+    hub.close();
+  }
+
+  private static ClientCA agentsCA() {
+    return ClientCA.ofValue(hub.agents.certificatePem());
+  }
+
+  private static TestAgent agent(String plane) throws Exception {
+    var agent = Awaitility.await()
+        .atMost(TestHub.PATIENCE)
+        .ignoreExceptions()
+        .until(
+            () -> TestAgent.dialAs(
+                "",
+                replicas.gateways.getFirst().agentPort(),
+                plane,
+                hub.agentIdentity(),
+                hub.ca.trust(),
+                TunnelSettings.defaults()),
+            Objects::nonNull);
+    awaitKnown(plane);
+    return agent;
+  }
+
+  /// Until every replica knows of its agent.
+  private static void awaitKnown(String plane) throws Exception {
+    try (var caller = hub.caller(HttpClient.Version.HTTP_2)) {
+      for (int replica = 0; replica < replicas.gateways.size(); replica++) {
+        var status = HttpRequest.newBuilder(
+                replicas.at(replica, "/api/v1/planes/buildplane/" + plane + "/status"))
+            .build();
+        Awaitility.await()
+            .atMost(TestHub.PATIENCE)
+            .until(() -> caller
+                .send(status, BodyHandlers.ofString())
+                .body()
+                .contains("\"connectedAgents\":1"));
+      }
+    }
+  }
+
+  private static Http2Caller caller(int replica) throws Exception {
+    return Http2Caller.connect(
+        replicas.gateways.get(replica).callerPort(),
+        hub.sslContext(hub.ca.issueClient("operator", List.of("system:masters"), TestHub.YEAR)));
+  }
+
+  private static Http2Caller.Pipe open(
+      Http2Caller caller, String protocol, String plane, String rest) throws Exception {
+    return caller.open(protocol, replicas.proxied(0, plane, rest).getRawPath());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void aPipePassesAndEndsAsTheCallerEndsIt(int replica) throws Exception {
+    var plane = "pipe-" + replica;
+    hub.plane(plane, null, agentsCA());
+    try (var agent = agent(plane);
+        var caller = caller(replica)) {
+      var pipe = open(caller, "spdy/3.1", plane, "/exec");
+      assertThat(pipe.status()).isEqualTo(200);
+      for (int i = 0; i < 5; i++) {
+        pipe.send("ping" + i);
+        assertThat(pipe.text(5)).isEqualTo("ping" + i);
+      }
+      pipe.end(); // between replicas this goes no further: the other direction stays as it is
+      assertThat(agent.open.get()).isEqualTo(1);
+      pipe.reset(Http2Error.CANCEL);
+      Awaitility.await().atMost(TestHub.PATIENCE).until(() -> agent.open.get() == 0);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void onlyA101OpensItAndAWebSocketOnlyOneForItsKey(int replica) throws Exception {
+    var plane = "refused-" + replica;
+    hub.plane(plane, null, agentsCA());
+    try (var agent = agent(plane);
+        var caller = caller(replica)) {
+      var refused = open(caller, "websocket", plane, "/no-exec");
+      assertThat(refused.status()).isEqualTo(403);
+      assertThat(refused.text()).isEqualTo("no shell for you");
+      var unconfirmed = open(caller, "websocket", plane, "/exec");
+      assertThat(unconfirmed.status()).isEqualTo(502);
+      assertThat(unconfirmed.text()).contains("sec-websocket-accept");
+      Awaitility.await().atMost(TestHub.PATIENCE).until(() -> agent.open.get() == 0);
+      assertThat(agent.heard).isEmpty();
+    }
+  }
+
+  @Test
+  void whatIsRevokedIsReset() throws Exception {
+    var plane = "revoked";
+    var trusted = hub.plane(plane, null, agentsCA());
+    try (var agent = agent(plane);
+        var caller = caller(0)) {
+      var pipe = open(caller, "spdy/3.1", plane, "/exec");
+      assertThat(pipe.status()).isEqualTo(200);
+      assertThat(agent.open.get()).isEqualTo(1);
+      hub.replaceCA(
+          trusted,
+          ClientCA.ofValue(CertificateAuthority.create("new", TestHub.YEAR).certificatePem()));
+      assertThatThrownBy(pipe::text).isInstanceOf(IOException.class);
+      assertThat(pipe.resetCode()).isEqualTo(INTERNAL_ERROR);
+      Awaitility.await().atMost(TestHub.PATIENCE).until(() -> agent.open.get() == 0);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void anAgentOfV017IsNotAsked(int replica) throws Exception {
+    var plane = "old-" + replica;
+    hub.plane(plane, null, agentsCA());
+    try (var agent = Awaitility.await()
+            .atMost(TestHub.PATIENCE)
+            .ignoreExceptions()
+            .until(
+                () -> V017Agent.dial(
+                    replicas.gateways.getFirst().agentPort(),
+                    "buildplane",
+                    plane,
+                    hub.agentIdentity(),
+                    hub.ca.trust(),
+                    _ -> {
+                      throw new IllegalStateException("no request is expected");
+                    }),
+                Objects::nonNull);
+        var caller = caller(replica)) {
+      awaitKnown(plane);
+      var pipe = open(caller, "websocket", plane, "/api/v1/namespaces/a/pods/b/exec");
+      assertThat(pipe.status()).isEqualTo(501);
+      assertThat(pipe.text()).contains("update the agent");
+      assertThat(agent.requests()).isEmpty();
+    }
+  }
+}
