@@ -48,8 +48,12 @@ public final class LoopbackPorts {
   }
 
   private static int firstOutgoing() throws IOException {
-    return Files.isReadable(OUTGOING)
-        ? Integer.parseInt(Files.readString(OUTGOING).strip().split("\\s+")[0])
-        : HIGHEST;
+    if (!Files.isReadable(OUTGOING)) {
+      return HIGHEST;
+    }
+    // In one read: the kernel gives nothing to a second one, and Files.readString begins with a single byte.
+    try (var lines = Files.newBufferedReader(OUTGOING)) {
+      return Integer.parseInt(lines.readLine().strip().split("\\s+")[0]);
+    }
   }
 }
