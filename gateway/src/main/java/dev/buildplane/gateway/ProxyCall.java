@@ -102,23 +102,21 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       trace.propagate(request.headers());
     }
     bodyWaits = HttpUtil.is100ContinueExpected(request);
-    carrier
-        .open(new FromPlane(request), upgrade)
-        .addListener(
-            (io.netty.util.concurrent.Future<Channel> opened) -> onLoop(() -> opened(opened)));
+    carrier.open(new FromPlane(request), upgrade).addListener(opening -> {
+      if (!opening.isSuccess()) {
+        onLoop(() -> unopened(opening.cause()));
+      }
+    });
   }
 
-  private void opened(io.netty.util.concurrent.Future<Channel> opening) {
-    if (!opening.isSuccess()) {
-      unopened(opening.cause());
-      return;
-    }
+  /// The stream is there and has the request; nothing of the answer has been passed on before.
+  private void opened(Channel opened) {
     if (over || exchange.closed()) {
-      opening.getNow().close();
+      opened.close();
       callerDone();
       return;
     }
-    stream = opening.getNow();
+    stream = opened;
     exchange.onClose(() -> onLoop(this::callerDone));
     exchange.onWritable(this::readIfOwed);
     if (!bodyless || ProxyHeaders.upgrades(exchange.head())) {
@@ -127,7 +125,6 @@ final class ProxyCall implements AsyncExchange.BodyReader {
         exchange.demand();
       }
     }
-    readIfOwed(); // the answer may have begun before we were told of the stream
   }
 
   /// Nothing was sent, so whatever was asked may be asked elsewhere.
@@ -223,9 +220,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     }
     if (bodyWaits) { // for this 100, or in vain
       bodyWaits = false;
-      if (stream != null) { // before, nobody receives what is asked for
-        exchange.demand();
-      }
+      exchange.demand();
     }
     answerBegun |= status >= 200 || status == 101;
     if (trace != null && answerBegun) {
@@ -457,6 +452,8 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     @Override
     public void channelActive(ChannelHandlerContext ctx) {
       ctx.writeAndFlush(request);
+      // From here, as the answer is: the future of the stream may be late, and what the caller sends after a 101 would be lost.
+      pass(ctx, () -> opened(ctx.channel()));
       ctx.read();
     }
 

@@ -187,53 +187,24 @@ class GatewayIT {
     hub.plane("exec", null, agentsCA());
     try (var agent = hub.agent("exec")) {
       assertThat(agent.isGone()).isFalse();
-      var operator = hub.ca.issueClient("operator", List.of("system:masters"), TestHub.YEAR);
-      try (var socket = hub.sslContext(operator)
-          .getSocketFactory()
-          .createSocket("localhost", hub.gateway.callerPort())) {
-        socket.setSoTimeout(60_000);
-        send(socket, upgrade("/exec"));
-        assertThat(head(socket)).startsWith("HTTP/1.1 101 ").contains("upgrade: SPDY/3.1");
-        send(socket, "ping");
-        assertThat(new String(socket.getInputStream().readNBytes(4), UTF_8)).isEqualTo("ping");
+      try (var socket = CallerSocket.open(hub, hub.gateway.callerPort())) {
+        assertThat(socket.upgrade(proxied("exec", "exec", "/exec")))
+            .startsWith("HTTP/1.1 101 ")
+            .contains("upgrade: SPDY/3.1");
+        socket.send("ping");
+        assertThat(socket.text(4)).isEqualTo("ping");
       }
       Awaitility.await().atMost(TestHub.PATIENCE).until(() -> agent.open.get() == 0);
       agent.requests.clear();
-      try (var socket = hub.sslContext(operator)
-          .getSocketFactory()
-          .createSocket("localhost", hub.gateway.callerPort())) {
-        socket.setSoTimeout(60_000);
-        send(socket, upgrade("/no-exec"));
-        assertThat(head(socket)).startsWith("HTTP/1.1 403 ");
-        send(socket, "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
+      try (var socket = CallerSocket.open(hub, hub.gateway.callerPort())) {
+        assertThat(socket.upgrade(proxied("exec", "exec", "/no-exec"))).startsWith("HTTP/1.1 403 ");
+        socket.send("GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
         Awaitility.await().atMost(TestHub.PATIENCE).until(() -> agent.open.get() == 0);
         assertThat(agent.requests)
             .extracting(io.netty.handler.codec.http.HttpRequest::uri)
             .containsExactly("/no-exec");
       }
     }
-  }
-
-  private static String upgrade(String path) {
-    return "POST " + proxied("exec", "exec", path).getPath()
-        + " HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nContent-Length: 0\r\n\r\n";
-  }
-
-  private static void send(java.net.Socket socket, String text) throws IOException {
-    socket.getOutputStream().write(text.getBytes(UTF_8));
-    socket.getOutputStream().flush();
-  }
-
-  private static String head(java.net.Socket socket) throws IOException {
-    var head = new StringBuilder();
-    while (head.indexOf("\r\n\r\n") < 0) {
-      int next = socket.getInputStream().read();
-      if (next < 0) {
-        throw new IOException("closed after: " + head);
-      }
-      head.append((char) next);
-    }
-    return head.toString();
   }
 
   @ParameterizedTest

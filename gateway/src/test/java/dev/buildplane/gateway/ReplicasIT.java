@@ -9,7 +9,6 @@ import dev.buildplane.pki.CertificateAuthority;
 import dev.buildplane.tunnel.TunnelSettings;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -212,20 +211,20 @@ class ReplicasIT {
     plane("exec");
     try (var agent = agentAt(0, "exec", "")) {
       try (var socket = socket(1)) {
-        send(socket, upgrade("/exec"));
-        assertThat(head(socket)).startsWith("HTTP/1.1 101 ").contains("upgrade: SPDY/3.1");
+        assertThat(socket.upgrade(replicas.proxied(1, "exec", "/exec")))
+            .startsWith("HTTP/1.1 101 ")
+            .contains("upgrade: SPDY/3.1");
         for (int i = 0; i < 3; i++) {
-          send(socket, "ping" + i);
-          assertThat(new String(socket.getInputStream().readNBytes(5), UTF_8))
-              .isEqualTo("ping" + i);
+          socket.send("ping" + i);
+          assertThat(socket.text(5)).isEqualTo("ping" + i);
         }
       }
       Awaitility.await().atMost(TestHub.PATIENCE).until(() -> agent.open.get() == 0);
       agent.requests.clear();
       try (var socket = socket(1)) {
-        send(socket, upgrade("/no-exec"));
-        assertThat(head(socket)).startsWith("HTTP/1.1 403 ");
-        send(socket, "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
+        assertThat(socket.upgrade(replicas.proxied(1, "exec", "/no-exec")))
+            .startsWith("HTTP/1.1 403 ");
+        socket.send("GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
         Awaitility.await().atMost(TestHub.PATIENCE).until(() -> agent.open.get() == 0);
         assertThat(agent.requests)
             .extracting(io.netty.handler.codec.http.HttpRequest::uri)
@@ -234,39 +233,8 @@ class ReplicasIT {
     }
   }
 
-  private static Socket socket(int replica) throws Exception {
-    var operator = hub.ca.issueClient("operator", List.of("system:masters"), TestHub.YEAR);
-    var socket = hub.sslContext(operator)
-        .getSocketFactory()
-        .createSocket("localhost", replicas.gateways.get(replica).callerPort());
-    socket.setSoTimeout(60_000);
-    return socket;
-  }
-
-  private static String upgrade(String path) {
-    return "POST " + replicas.proxied(1, "exec", path).getPath()
-        + " HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nContent-Length: 0\r\n\r\n";
-  }
-
-  private static void send(Socket socket, String text) throws IOException {
-    socket.getOutputStream().write(text.getBytes(UTF_8));
-    socket.getOutputStream().flush();
-  }
-
-  private static String head(Socket socket) throws IOException {
-    return upTo(socket, "\r\n\r\n");
-  }
-
-  private static String upTo(Socket socket, String end) throws IOException {
-    var head = new StringBuilder();
-    while (head.indexOf(end) < 0) {
-      int next = socket.getInputStream().read();
-      if (next < 0) {
-        throw new IOException("closed after: " + head);
-      }
-      head.append((char) next);
-    }
-    return head.toString();
+  private static CallerSocket socket(int replica) throws Exception {
+    return CallerSocket.open(hub, replicas.gateways.get(replica).callerPort());
   }
 
   @Test
@@ -275,12 +243,10 @@ class ReplicasIT {
     try (var agent = agentAt(0, "trailers", "");
         var socket = socket(2)) {
       assertThat(agent.isGone()).isFalse();
-      send(
-          socket,
-          "GET " + replicas.proxied(2, "trailers", "/trailers").getPath()
-              + " HTTP/1.1\r\nHost: localhost\r\nTE: trailers\r\n\r\n");
+      socket.send("GET " + replicas.proxied(2, "trailers", "/trailers").getPath()
+          + " HTTP/1.1\r\nHost: localhost\r\nTE: trailers\r\n\r\n");
 
-      assertThat(upTo(socket, "x-checksum: 42")).startsWith("HTTP/1.1 200 ").contains("body");
+      assertThat(socket.upTo("x-checksum: 42")).startsWith("HTTP/1.1 200 ").contains("body");
     }
   }
 

@@ -13,7 +13,6 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
-import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -203,7 +202,7 @@ class TrustIT {
           change.run();
 
           assertThatThrownBy(revoked::readAllBytes).isInstanceOf(IOException.class);
-          assertThat(pipe.getInputStream().read()).as("the pipe is closed").isNegative();
+          assertThat(pipe.in().read()).as("the pipe is closed").isNegative();
           assertThat(status(caller, "victim", "shared")).isIn(400, 403, 404);
           canary.awaitMore();
           assertThat(agent.isGone()).isFalse();
@@ -343,9 +342,9 @@ class TrustIT {
   }
 
   /// The gateway may have closed the connection already.
-  private static void sayAfter(Socket pipe) {
+  private static void sayAfter(CallerSocket pipe) {
     try {
-      send(pipe, "AFTER");
+      pipe.send("AFTER");
     } catch (IOException closed) {
       assertThat(closed).hasMessageMatching("(?i).*(closed|reset|broken pipe|shutdown).*");
     }
@@ -363,31 +362,12 @@ class TrustIT {
   }
 
   /// An upgraded stream that has carried bytes both ways.
-  private static Socket exec(String plane, String planeID) throws Exception {
-    var operator = hub.ca.issueClient("operator", List.of("system:masters"), TestHub.YEAR);
-    var socket = hub.sslContext(operator)
-        .getSocketFactory()
-        .createSocket("localhost", hub.gateway.callerPort());
-    socket.setSoTimeout((int) TestHub.PATIENCE.toMillis());
-    send(
-        socket,
-        "POST " + proxied(plane, planeID, "/exec").getPath()
-            + " HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nContent-Length: 0\r\n\r\n");
-    var head = new StringBuilder();
-    while (head.indexOf("\r\n\r\n") < 0) {
-      int next = socket.getInputStream().read();
-      assertThat(next).as("closed after: %s", head).isNotNegative();
-      head.append((char) next);
-    }
-    assertThat(head.toString()).startsWith("HTTP/1.1 101 ");
-    send(socket, "ping");
-    assertThat(new String(socket.getInputStream().readNBytes(4), UTF_8)).isEqualTo("ping");
-    return socket;
-  }
-
-  private static void send(Socket socket, String text) throws IOException {
-    socket.getOutputStream().write(text.getBytes(UTF_8));
-    socket.getOutputStream().flush();
+  private static CallerSocket exec(String plane, String planeID) throws Exception {
+    var pipe = CallerSocket.open(hub, hub.gateway.callerPort());
+    assertThat(pipe.upgrade(proxied(plane, planeID, "/exec"))).startsWith("HTTP/1.1 101 ");
+    pipe.send("ping");
+    assertThat(pipe.text(4)).isEqualTo("ping");
+    return pipe;
   }
 
   @Test
