@@ -77,6 +77,20 @@ class ExtendedConnectHeadsIT {
     }
   }
 
+  @Test
+  void aPageOfAnotherSiteOpensNoPipe() throws Exception {
+    try (var page = chain.callersOverHttp2(chain.operator)) {
+      var path = "/api/proxy/buildplane/chain/_cluster/chain/k8s/evil";
+      page.headers(1, false, with(path, "origin", "https://evil").toArray(String[]::new))
+          .flush();
+      assertThat(page.status(1)).isEqualTo(403);
+      page.headers(3, false, with(path, "sec-fetch-site", "cross-site").toArray(String[]::new))
+          .flush();
+      assertThat(page.status(3)).isEqualTo(403);
+    }
+    assertThat(chain.target.waiting()).isEmpty();
+  }
+
   static Stream<List<String>> malformed() {
     var path = "/api/proxy/buildplane/chain/_cluster/chain/k8s/evil";
     return Stream.of(

@@ -156,6 +156,7 @@ final class NettyExchange implements AsyncExchange {
     }
     CompletionStage<Principal> decision;
     try {
+      ForeignPage.check(parsed, owner.core().settings().tls().isPresent());
       decision = found.policy().check().admit(parsed);
     } catch (RuntimeException e) {
       failWith(e);
