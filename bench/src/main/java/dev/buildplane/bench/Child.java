@@ -22,7 +22,8 @@ final class Child implements AutoCloseable {
       "-XX:+UseSerialGC",
       "-XX:+UseCompactObjectHeaders",
       "-XX:+ExitOnOutOfMemoryError",
-      "-Dio.netty.leakDetection.level=disabled");
+      "-Dio.netty.leakDetection.level=disabled",
+      "-Dio.netty.allocator.lowMemory=false");
 
   private final String name;
   private final Process process;
