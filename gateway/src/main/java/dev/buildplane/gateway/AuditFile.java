@@ -2,7 +2,7 @@ package dev.buildplane.gateway;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import java.io.BufferedOutputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -12,19 +12,22 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.function.Consumer;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// A sink for audit lines: a file of JSON lines, readable by its owner. When it is full it becomes `FILE.1`, that `FILE.2`, and so on; the
 /// last is dropped. Safe for use by several threads.
 ///
-/// A line is with the operating system when [#accept] returns: it survives the process, not the machine.
-public final class AuditFile implements Consumer<String>, AutoCloseable {
+/// A line is with the operating system when [#write] has counted it: it survives the process, not the machine.
+public final class AuditFile implements AuditSink, AutoCloseable {
   /// A file is turned over before it would grow beyond this.
   public static final long MAX_BYTES = 100L << 20;
 
   /// Files kept: the one written and those before it.
   public static final int MAX_FILES = 5;
+
+  /// Of a line, about.
+  private static final int LINE_BYTES = 1024;
 
   private final Path file;
   private final long maxBytes;
@@ -61,33 +64,54 @@ public final class AuditFile implements Consumer<String>, AutoCloseable {
     }
     torn = false;
     written = Files.size(file);
-    var opened = new BufferedOutputStream(Files.newOutputStream(file, StandardOpenOption.APPEND));
+    var opened = Files.newOutputStream(file, StandardOpenOption.APPEND);
     out = opened;
     return opened;
   }
 
-  /// Appends a line.
+  /// Appends lines: at once, as many as the file has room for.
   ///
-  /// @throws UncheckedIOException when it cannot be written, and then nothing of it stays in the file; the next line tries anew
+  /// @throws UncheckedIOException when none can be written, and then nothing of them stays in the file; the next call tries anew
   @Override
-  public synchronized void accept(String line) {
-    var bytes = (line + "\n").getBytes(UTF_8);
+  public synchronized int write(List<String> lines) {
+    int count = 0;
     try {
-      var to = out == null ? open() : out;
-      if (written > 0 && written + bytes.length > maxBytes) {
-        close();
-        turnOver();
-        to = open();
+      while (count < lines.size()) {
+        count += append(lines.subList(count, lines.size()));
       }
-      torn = true;
-      to.write(bytes);
-      to.flush();
-      torn = false;
-      written += bytes.length;
     } catch (IOException e) {
       closeQuietly(e);
-      throw new UncheckedIOException("cannot write the audit log " + file, e);
+      if (count == 0) {
+        throw new UncheckedIOException("cannot write the audit log " + file, e);
+      }
     }
+    return count;
+  }
+
+  /// As many as go into one file, one of them at least; tells how many.
+  private int append(List<String> lines) throws IOException {
+    var to = out == null ? open() : out;
+    var together = new ByteArrayOutputStream(lines.size() * LINE_BYTES);
+    int count = 0;
+    for (var line : lines) {
+      var bytes = (line + "\n").getBytes(UTF_8);
+      long before = written + together.size();
+      if (before > 0 && before + bytes.length > maxBytes) {
+        break;
+      }
+      together.writeBytes(bytes);
+      count++;
+    }
+    if (count == 0) {
+      close();
+      turnOver();
+      return append(lines);
+    }
+    torn = true;
+    together.writeTo(to);
+    torn = false;
+    written += together.size();
+    return count;
   }
 
   private void turnOver() throws IOException {

@@ -16,6 +16,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -23,7 +25,6 @@ import java.util.UUID;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,10 +51,13 @@ final class AuditLog implements AutoCloseable {
   private static final JsonFactory JSON = new JsonFactory();
   private static final int LINE_CHARS = 1024;
 
+  /// Lines that go to the sink together.
+  private static final int LINES_TOGETHER = 256;
+
   /// Characters told of a path or a user agent of somebody who is not known.
   static final int MAX_STRANGER_CHARS = 256;
 
-  private final Consumer<String> sink;
+  private final AuditSink sink;
   private final InstantSource clock;
   private final String replica;
   private final ArrayBlockingQueue<Call> waiting = new ArrayBlockingQueue<>(MAX_WAITING);
@@ -61,10 +65,13 @@ final class AuditLog implements AutoCloseable {
   private final SplittableRandom ids = new SplittableRandom(new SecureRandom().nextLong());
   private final Thread writer;
 
-  /// The writer's.
-  private boolean failing;
+  /// The writer's, as is the next: what the sink has not taken yet.
+  private final List<String> lines = new ArrayList<>(LINES_TOGETHER);
 
-  AuditLog(Consumer<String> sink, InstantSource clock, UUID replica) {
+  private boolean failing;
+  private volatile int inHand;
+
+  AuditLog(AuditSink sink, InstantSource clock, UUID replica) {
     this.sink = sink;
     this.clock = clock;
     this.replica = replica.toString();
@@ -72,8 +79,8 @@ final class AuditLog implements AutoCloseable {
   }
 
   /// Lines at level INFO of the logger `buildplane.audit`.
-  static Consumer<String> toLogger() {
-    return LoggerFactory.getLogger("buildplane.audit")::info;
+  static AuditSink toLogger() {
+    return AuditSink.each(LoggerFactory.getLogger("buildplane.audit")::info);
   }
 
   /// Identifier of this replica.
@@ -85,7 +92,7 @@ final class AuditLog implements AutoCloseable {
   ///
   /// @throws HttpProblem 503 when the sink has fallen too far behind: a call that cannot be recorded is not made
   Call begin(RequestHead head, Principal caller) {
-    if (waiting.size() > REFUSE_ABOVE) {
+    if (waiting() > REFUSE_ABOVE) {
       throw new HttpProblem(
           503,
           "the audit log is " + REFUSE_ABOVE
@@ -99,7 +106,7 @@ final class AuditLog implements AutoCloseable {
   ///
   /// @return empty when there is no room
   Optional<Call> stranger(RequestHead head) {
-    if (waiting.size() > REFUSE_ABOVE) {
+    if (waiting() > REFUSE_ABOVE) {
       return Optional.empty();
     }
     var record = new Call(head, Principal.ANONYMOUS, clock.instant());
@@ -120,22 +127,45 @@ final class AuditLog implements AutoCloseable {
 
   /// Records that wait to be written.
   int waiting() {
-    return waiting.size();
+    return waiting.size() + inHand;
   }
 
   private void write() {
     boolean last;
     do {
       last = pause();
-      var next = waiting.peek();
-      while (next != null && write(next)) {
-        waiting.remove();
-        next = waiting.peek();
-      }
+      boolean taken;
+      do {
+        word();
+        taken = lines.isEmpty() || write(lines);
+      } while (taken && waiting() > 0);
     } while (!last);
-    if (!waiting.isEmpty()) {
+    if (waiting() > 0) {
       log.error("{} audit records were lost: they could not be written before the end", waiting());
     }
+  }
+
+  /// Makes lines of what waits, as many as go together.
+  private void word() {
+    while (lines.size() < LINES_TOGETHER) {
+      var next = waiting.peek();
+      if (next == null) {
+        return;
+      }
+      lines.add(line(next));
+      inHand = lines.size();
+      waiting.remove();
+    }
+  }
+
+  private String line(Call record) {
+    var line = new StringWriter(LINE_CHARS);
+    try (var json = JSON.createGenerator(line)) {
+      record.render(json, id(), replica);
+    } catch (IOException e) {
+      throw new UncheckedIOException("a StringWriter does not fail", e);
+    }
+    return line.toString();
   }
 
   /// Whether the log has been closed.
@@ -147,16 +177,11 @@ final class AuditLog implements AutoCloseable {
     }
   }
 
-  /// Whether it was.
-  private boolean write(Call record) {
+  /// Whether the sink took any of them.
+  private boolean write(List<String> unwritten) {
+    int taken;
     try {
-      var line = new StringWriter(LINE_CHARS);
-      try (var json = JSON.createGenerator(line)) {
-        record.render(json, id(), replica);
-      }
-      sink.accept(line.toString());
-    } catch (IOException e) {
-      throw new UncheckedIOException("a StringWriter does not fail", e);
+      taken = sink.write(List.copyOf(unwritten));
     } catch (RuntimeException e) {
       if (!failing) {
         failing = true;
@@ -167,11 +192,13 @@ final class AuditLog implements AutoCloseable {
       }
       return false;
     }
+    unwritten.subList(0, taken).clear();
+    inHand = unwritten.size();
     if (failing) {
       failing = false;
       log.info("the audit log is written again; {} records wait", waiting());
     }
-    return true;
+    return taken > 0;
   }
 
   /// The address without its port, as `sourceIPs` has it.

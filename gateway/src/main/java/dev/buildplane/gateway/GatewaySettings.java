@@ -9,7 +9,6 @@ import dev.buildplane.tunnel.TunnelSettings;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /// What a gateway is made of. Addresses with port 0 take any free port.
@@ -39,7 +38,7 @@ public record GatewaySettings(
     Duration heartbeatInterval,
     Duration decisionLifetime,
     InstantSource clock,
-    Consumer<String> audit) {
+    AuditSink audit) {
   public static final Duration DEFAULT_ANSWER_DEADLINE = Duration.ofSeconds(60);
   public static final Duration DEFAULT_HEARTBEAT_INTERVAL = Duration.ofSeconds(60);
   public static final Duration DEFAULT_DECISION_LIFETIME = Duration.ofSeconds(5);
@@ -74,7 +73,7 @@ public record GatewaySettings(
         AuditLog.toLogger());
   }
 
-  public GatewaySettings withAudit(Consumer<String> sink) {
+  public GatewaySettings withAudit(AuditSink sink) {
     return new GatewaySettings(
         agents,
         callers,

@@ -7,7 +7,6 @@ import dev.buildplane.model.PlaneRef;
 import dev.buildplane.model.PlaneScope;
 import dev.buildplane.model.PlaneType;
 import java.util.Set;
-import java.util.regex.Pattern;
 
 /// Where a proxied request is to go: `/api/proxy/{planeType}/{planeID}/{namespace|_cluster}/{crName}/{target}/{path...}`.
 ///
@@ -18,7 +17,7 @@ record ProxyTarget(PlaneRef plane, PlaneKey key, String target, String uri) {
   private static final String CLUSTER = "_cluster";
   private static final int ROUTING_SEGMENTS = 5;
   private static final Set<String> PIPES = Set.of("exec", "attach", "portforward", "proxy");
-  private static final Pattern NAME = Pattern.compile("[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?");
+  private static final int MAX_NAME_CHARS = 253;
 
   /// Splits a request path that the server has found free of dot segments, back-slashes and NULs.
   ///
@@ -53,12 +52,27 @@ record ProxyTarget(PlaneRef plane, PlaneKey key, String target, String uri) {
 
   /// Names in routing segments need no percent-encoding, so none is accepted: an encoded slash would be one.
   private static String name(String what, String segment) {
-    if (!NAME.matcher(segment).matches()) {
+    if (!isName(segment)) {
       throw new HttpProblem(
           400,
           what + ": expected lower-case letters, digits, '-' and '.', found '" + segment + "'");
     }
     return segment;
+  }
+
+  private static boolean isName(String segment) {
+    int last = segment.length() - 1;
+    if (last < 0 || last >= MAX_NAME_CHARS) {
+      return false;
+    }
+    for (int i = 0; i <= last; i++) {
+      char c = segment.charAt(i);
+      boolean alphanumeric = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+      if (!alphanumeric && (i == 0 || i == last || (c != '-' && c != '.'))) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /// The Kubernetes verb a call is authorised for. That of its method, as for `services/proxy`; but what opens a pipe into the plane is

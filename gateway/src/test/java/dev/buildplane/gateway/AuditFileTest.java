@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -18,11 +19,11 @@ class AuditFileTest {
   void linesAreAppendedToWhatIsThereAndReadableByTheOwnerOnly() throws Exception {
     var file = folder.resolve("audit.log");
     try (var log = new AuditFile(file)) {
-      log.accept("{\"a\":1}");
+      log.write(List.of("{\"a\":1}"));
     }
     try (var log = new AuditFile(file)) {
-      log.accept("{\"a\":2}");
-      assertThat(file).hasContent("{\"a\":1}\n{\"a\":2}\n");
+      log.write(List.of("{\"a\":2}", "{\"a\":3}"));
+      assertThat(file).hasContent("{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n");
     }
     assertThat(Files.getPosixFilePermissions(file)).hasSize(2);
   }
@@ -31,7 +32,7 @@ class AuditFileTest {
   void aFullFileTurnsOverAndOnlySoManyAreKept() throws Exception {
     var file = folder.resolve("audit.log");
     try (var log = new AuditFile(file, 20)) {
-      IntStream.range(0, 20).forEach(i -> log.accept("line-%04d".formatted(i)));
+      assertThat(log.write(lines(0, 20))).isEqualTo(20);
     }
     assertThat(file).hasContent("line-0018\nline-0019\n");
     assertThat(folder.resolve("audit.log.4")).hasContent("line-0010\nline-0011\n");
@@ -44,16 +45,21 @@ class AuditFileTest {
   void aFileThatCannotBeWrittenIsToldAndTriedAgain() throws Exception {
     var file = folder.resolve("audit.log");
     try (var log = new AuditFile(file, 20)) {
-      IntStream.range(0, 8).forEach(i -> log.accept("line-%04d".formatted(i)));
+      log.write(lines(0, 7));
       var inTheWay = folder.resolve("audit.log.4").resolve("in-the-way");
       Files.createDirectories(inTheWay);
-      assertThatThrownBy(() -> log.accept("line-0008"))
+      assertThat(log.write(lines(7, 9))).as("the first has room").isEqualTo(1);
+      assertThatThrownBy(() -> log.write(lines(8, 9)))
           .isInstanceOf(UncheckedIOException.class)
           .hasMessageContaining("audit.log");
       Files.delete(inTheWay);
-      log.accept("line-0009");
+      log.write(lines(8, 9));
       assertThat(folder.resolve("audit.log.1")).hasContent("line-0006\nline-0007\n");
-      assertThat(file).hasContent("line-0009\n");
+      assertThat(file).hasContent("line-0008\n");
     }
+  }
+
+  private static List<String> lines(int from, int to) {
+    return IntStream.range(from, to).mapToObj("line-%04d"::formatted).toList();
   }
 }

@@ -41,7 +41,8 @@ class ForwardedPipesIT {
   @BeforeAll
   static void start() throws Exception {
     hub = new TestHub(directory);
-    replicas = new TestReplicas(hub, 2, settings -> settings.withAudit(hub.audit::add));
+    replicas =
+        new TestReplicas(hub, 2, settings -> settings.withAudit(AuditSink.each(hub.audit::add)));
   }
 
   @AfterAll

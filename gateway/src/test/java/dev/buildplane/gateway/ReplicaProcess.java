@@ -127,7 +127,7 @@ final class ReplicaProcess implements AutoCloseable {
     var gateway = Gateway.start(
         GatewaySettings.of(any, callers, any, TlsIdentity.of(server), () -> trust)
             .withTunnels(tunnels())
-            .withAudit(_ -> {}),
+            .withAudit(AuditSink.each(_ -> {})),
         MeshSettings.of(PeerAddress.fixed(peers), () -> peer, () -> trust)
             .withIntervals(PING, LEASE, PING),
         client,

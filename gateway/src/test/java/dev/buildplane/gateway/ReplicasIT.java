@@ -42,7 +42,8 @@ class ReplicasIT {
   @BeforeAll
   static void start() throws Exception {
     hub = new TestHub(directory);
-    replicas = new TestReplicas(hub, 3, settings -> settings.withAudit(hub.audit::add));
+    replicas =
+        new TestReplicas(hub, 3, settings -> settings.withAudit(AuditSink.each(hub.audit::add)));
   }
 
   @AfterAll

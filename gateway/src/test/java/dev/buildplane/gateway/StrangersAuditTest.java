@@ -29,7 +29,8 @@ class StrangersAuditTest {
   private final AtomicReference<Instant> now =
       new AtomicReference<>(Instant.parse("2026-01-01T00:00:00Z"));
   private final Queue<String> lines = new ConcurrentLinkedQueue<>();
-  private final AuditLog log = new AuditLog(lines::add, now::get, UUID.randomUUID());
+  private final AuditLog log =
+      new AuditLog(AuditSink.each(lines::add), now::get, UUID.randomUUID());
   private final StrangersAudit strangers = new StrangersAudit(log, now::get);
 
   private static RequestHead head(String address, String path) {

@@ -74,7 +74,7 @@ final class TestHub implements AutoCloseable {
     gateway = Gateway.start(
         more.apply(
             GatewaySettings.of(any(), any(), any(), TlsIdentity.of(serverIdentity()), ca::trust)
-                .withAudit(audit::add)),
+                .withAudit(AuditSink.each(audit::add))),
         client);
     Awaitility.await().atMost(PATIENCE).until(gateway::ready);
   }

@@ -84,7 +84,7 @@ final class TraceStand implements AutoCloseable {
             TestHub.any(),
             TlsIdentity.of(hub.serverIdentity()),
             hub.ca::trust)
-        .withAudit(hub.audit::add)
+        .withAudit(AuditSink.each(hub.audit::add))
         .withAnswerDeadline(answerDeadline);
   }
 
