@@ -1,11 +1,16 @@
 package dev.buildplane.tunnel;
 
 import io.netty.buffer.ByteBuf;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /// Masking of RFC 6455 section 5.3: XOR with four bytes, over and over.
 final class WebSocketMask {
+  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+  private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
+
   private WebSocketMask() {}
 
   /// XORs bytes `[from, to)` of `buffer` in place, eight at a time.
@@ -17,7 +22,7 @@ final class WebSocketMask {
   static void apply(ByteBuf buffer, int from, int to, int mask, long phase) {
     int turned = Integer.rotateLeft(mask, 8 * (int) (phase & 3));
     if (buffer.nioBufferCount() == 1) {
-      apply(buffer.internalNioBuffer(from, to - from).order(ByteOrder.BIG_ENDIAN), turned);
+      apply(buffer.internalNioBuffer(from, to - from), turned);
       return;
     }
     var copy = new byte[to - from];
@@ -26,15 +31,19 @@ final class WebSocketMask {
     buffer.setBytes(from, copy);
   }
 
+  /// In the machine's own order of bytes, so that the compiler makes vector instructions of the loop.
   private static void apply(ByteBuffer bytes, int mask) {
-    long wide = ((long) mask << 32) | (mask & 0xffff_ffffL);
-    int at = bytes.position();
-    int to = bytes.limit();
-    for (; to - at >= Long.BYTES; at += Long.BYTES) {
-      bytes.putLong(at, bytes.getLong(at) ^ wide);
+    int turned =
+        ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN ? mask : Integer.reverseBytes(mask);
+    long wide = ((long) turned << 32) | (turned & 0xffff_ffffL);
+    var segment = MemorySegment.ofBuffer(bytes);
+    long words = segment.byteSize() & -Long.BYTES;
+    for (long at = 0; at < words; at += Long.BYTES) {
+      segment.set(LONG, at, segment.get(LONG, at) ^ wide);
     }
-    for (int shift = 24; at < to; at++, shift = (shift - 8) & 31) {
-      bytes.put(at, (byte) (bytes.get(at) ^ (mask >>> shift)));
+    int shift = 24;
+    for (long at = words; at < segment.byteSize(); at++, shift = (shift - 8) & 31) {
+      segment.set(BYTE, at, (byte) (segment.get(BYTE, at) ^ (mask >>> shift)));
     }
   }
 }
