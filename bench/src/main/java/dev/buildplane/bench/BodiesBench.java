@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -48,6 +49,19 @@ final class BodiesBench implements Callable<Integer> {
       defaultValue = "64",
       description = "How fast the reader reads and the writer writes (default: ${DEFAULT-VALUE})")
   int rate;
+
+  @Option(
+      names = "--only",
+      paramLabel = "DIRECTION",
+      description = "${COMPLETION-CANDIDATES} (default: one after the other)")
+  @Nullable
+  Direction only;
+
+  /// Which way a body goes, seen from the caller.
+  enum Direction {
+    DOWNLOAD,
+    UPLOAD
+  }
 
   private final PrintStream out = System.out;
 
@@ -108,12 +122,16 @@ final class BodiesBench implements Callable<Integer> {
             TimeUnit.SECONDS.sleep(ALONE_SECONDS);
             return "-";
           });
-          var expected = download(direct, false);
-          measure("download", canary, gateway, agent, () -> {
-            var found = download(near, true);
-            return found.equals(expected) ? "checksum equal" : "checksum DIFFERS";
-          });
-          measure("upload", canary, gateway, agent, () -> upload(near));
+          if (only != Direction.UPLOAD) {
+            var expected = download(direct, false);
+            measure("download", canary, gateway, agent, () -> {
+              var found = download(near, true);
+              return found.equals(expected) ? "checksum equal" : "checksum DIFFERS";
+            });
+          }
+          if (only != Direction.DOWNLOAD) {
+            measure("upload", canary, gateway, agent, () -> upload(near));
+          }
         }
       }
     }
