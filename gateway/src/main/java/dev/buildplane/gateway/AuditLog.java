@@ -15,7 +15,6 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -48,7 +47,7 @@ final class AuditLog implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(AuditLog.class);
   private static final String ANNOTATION = "buildplane." + Api.GROUP + "/";
-  private static final JsonFactory JSON = new JsonFactory();
+  private static final JsonFactory JSON = new JsonFactory().setRootValueSeparator("");
   private static final int LINE_CHARS = 1024;
 
   /// Lines that go to the sink together.
@@ -65,9 +64,11 @@ final class AuditLog implements AutoCloseable {
   private final SplittableRandom ids = new SplittableRandom(new SecureRandom().nextLong());
   private final Thread writer;
 
-  /// The writer's, as is the next: what the sink has not taken yet.
+  /// The writer's, as are the next: what the sink has not taken yet.
   private final List<String> lines = new ArrayList<>(LINES_TOGETHER);
 
+  private final MicroTime micro = new MicroTime();
+  private final StringWriter text = new StringWriter(LINE_CHARS);
   private boolean failing;
   private volatile int inHand;
 
@@ -131,12 +132,20 @@ final class AuditLog implements AutoCloseable {
   }
 
   private void write() {
+    try (var json = JSON.createGenerator(text)) {
+      write(json);
+    } catch (IOException e) {
+      throw new UncheckedIOException("a StringWriter does not fail", e);
+    }
+  }
+
+  private void write(JsonGenerator json) throws IOException {
     boolean last;
     do {
       last = pause();
       boolean taken;
       do {
-        word();
+        word(json);
         taken = lines.isEmpty() || write(lines);
       } while (taken && waiting() > 0);
     } while (!last);
@@ -146,26 +155,24 @@ final class AuditLog implements AutoCloseable {
   }
 
   /// Makes lines of what waits, as many as go together.
-  private void word() {
+  private void word(JsonGenerator json) throws IOException {
     while (lines.size() < LINES_TOGETHER) {
       var next = waiting.peek();
       if (next == null) {
         return;
       }
-      lines.add(line(next));
+      lines.add(line(next, json));
       inHand = lines.size();
       waiting.remove();
     }
   }
 
-  private String line(Call record) {
-    var line = new StringWriter(LINE_CHARS);
-    try (var json = JSON.createGenerator(line)) {
-      record.render(json, id(), replica);
-    } catch (IOException e) {
-      throw new UncheckedIOException("a StringWriter does not fail", e);
-    }
-    return line.toString();
+  private String line(Call record, JsonGenerator json) throws IOException {
+    record.render(json, id(), replica, micro);
+    json.flush();
+    var line = text.toString();
+    text.getBuffer().setLength(0);
+    return line;
   }
 
   /// Whether the log has been closed.
@@ -308,7 +315,8 @@ final class AuditLog implements AutoCloseable {
       return status;
     }
 
-    private void render(JsonGenerator json, String id, String replica) throws IOException {
+    private void render(JsonGenerator json, String id, String replica, MicroTime micro)
+        throws IOException {
       json.writeStartObject();
       json.writeStringField("kind", "Event");
       json.writeStringField("apiVersion", "audit.k8s.io/v1");
@@ -327,8 +335,8 @@ final class AuditLog implements AutoCloseable {
       json.writeNumberField("code", status);
       json.writeStringField("message", message);
       json.writeEndObject();
-      json.writeStringField("requestReceivedTimestamp", micro(received));
-      json.writeStringField("stageTimestamp", micro(ended == null ? received : ended));
+      json.writeStringField("requestReceivedTimestamp", micro.of(received));
+      json.writeStringField("stageTimestamp", micro.of(ended == null ? received : ended));
       renderAnnotations(json, replica);
       json.writeEndObject();
     }
@@ -418,11 +426,6 @@ final class AuditLog implements AutoCloseable {
               head.headers().all(TraceContext.TRACESTATE))
           .map(TraceContext::traceId)
           .orElse("");
-    }
-
-    /// Kubernetes' `MicroTime`.
-    private static String micro(Instant at) {
-      return at.truncatedTo(ChronoUnit.MICROS).toString();
     }
   }
 }
