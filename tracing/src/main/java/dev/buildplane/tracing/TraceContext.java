@@ -94,13 +94,30 @@ public record TraceContext(String traceparent, String tracestate) {
     while (from <= text.length()) {
       int comma = text.indexOf(',', from);
       int to = comma < 0 ? text.length() : comma;
-      var member = text.substring(from, to).strip();
+      var member = withoutBlanks(text.substring(from, to));
       if (!member.isEmpty() && (++members > MAX_TRACESTATE_MEMBERS || !isMember(member))) {
         return false;
       }
       from = to + 1;
     }
     return true;
+  }
+
+  /// Optional white space (RFC 9110 section 5.6.3) is a space or a tab and nothing else: an end of line must not pass as such.
+  private static String withoutBlanks(String member) {
+    int from = 0;
+    int to = member.length();
+    while (from < to && isBlank(member.charAt(from))) {
+      from++;
+    }
+    while (from < to && isBlank(member.charAt(to - 1))) {
+      to--;
+    }
+    return member.substring(from, to);
+  }
+
+  private static boolean isBlank(char c) {
+    return c == ' ' || c == '\t';
   }
 
   private static boolean isMember(String member) {

@@ -55,7 +55,22 @@ class TraceContextTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"=", "a", "A=1", "a=", "a=1=2", "a=\u0001", "-a=1", "a b=1", "é=1"})
+  @ValueSource(
+      strings = {
+        "=",
+        "a",
+        "A=1",
+        "a=",
+        "a=1=2",
+        "a=\u0001",
+        "-a=1",
+        "a b=1",
+        "é=1",
+        "a=1\r",
+        "\ra=1",
+        "a=1,\r\n b=2",
+        "\u2003a=1"
+      })
   void aMalformedStateIsDroppedAlone(String tracestate) {
     var context = TraceContext.of(List.of(PARENT), List.of(tracestate)).orElseThrow();
 
