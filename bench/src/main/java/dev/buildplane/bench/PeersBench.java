@@ -36,6 +36,9 @@ final class PeersBench implements Callable<Integer> {
   /// Seconds after which a row counts as it is.
   private static final int WARM_UP_SECONDS = 120;
 
+  /// Of a transfer that does not count.
+  private static final long WARM_UP_BYTES = 64L << 20;
+
   private static final int WATCHES = 1000;
   private static final int WATCH_EVENTS = 60;
   private static final double WATCH_SETTLE_SECONDS = 2;
@@ -94,33 +97,46 @@ final class PeersBench implements Callable<Integer> {
     return requireNonNull(clients.get(peer.name()));
   }
 
+  /// Something to load a row with.
+  @FunctionalInterface
+  private interface Load {
+    /// About a second of it.
+    ///
+    /// @return how much it came to
+    long run() throws Exception;
+  }
+
   /// Compiled code on every way before anything counts.
   private void warmUp(PeerStage stage) throws Exception {
     out.printf(
         "%n## Warm-up%n%nA row is loaded by 64 callers until the compilers of its JVMs take under %.0f %% of a processor for %d s, %d s at most. Compilers' time includes target and client.%n%n| | seconds | requests | compilers, CPU s |%n|---|---|---|---|%n",
         QUIET_COMPILERS * 100, QUIET_SECONDS, WARM_UP_SECONDS);
     for (var peer : stage.peers()) {
-      var bytes = Math.min(64 << 20, peer.mostBytes());
-      client(peer).transfer(download(bytes), 1);
-      client(peer).transfer(upload(bytes), 1);
-      warmUp(stage, peer);
+      warmUp(
+          stage, peer, () -> client(peer).run(Request.get("/small"), 64, 0, 1.0).nanos().length);
     }
   }
 
-  private void warmUp(PeerStage stage, Peer peer) throws Exception {
+  /// Loads until the compilers have little to do.
+  private void warmUp(PeerStage stage, Peer peer, Load load) throws Exception {
     var processes = watched(stage, peer);
     var begun = compilerSeconds(processes);
+    var begunNanos = System.nanoTime();
     var before = begun;
-    var requests = 0L;
-    var seconds = 0;
-    for (var quiet = 0; quiet < QUIET_SECONDS && seconds < WARM_UP_SECONDS; seconds++) {
-      requests += client(peer).run(Request.get("/small"), 64, 0, 1.0).nanos().length;
+    var amount = 0L;
+    var seconds = 0.0;
+    var quietSeconds = 0.0;
+    while (quietSeconds < QUIET_SECONDS && seconds < WARM_UP_SECONDS) {
+      amount += load.run();
       var now = compilerSeconds(processes);
-      quiet = now - before < QUIET_COMPILERS ? quiet + 1 : 0;
+      var after = (System.nanoTime() - begunNanos) / 1e9;
+      quietSeconds =
+          now - before < QUIET_COMPILERS * (after - seconds) ? quietSeconds + after - seconds : 0;
       before = now;
+      seconds = after;
     }
     out.printf(
-        Locale.ROOT, "| %s | %d | %d | %.1f |%n", peer.name(), seconds, requests, before - begun);
+        Locale.ROOT, "| %s | %.0f | %d | %.1f |%n", peer.name(), seconds, amount, before - begun);
   }
 
   private static double compilerSeconds(List<Usage> processes) throws IOException {
@@ -204,6 +220,18 @@ final class PeersBench implements Callable<Integer> {
     out.printf(
         "%n## Bulk%n%n%d MiB per transfer, shared by its streams, in parts where a peer bounds bodies; medians of %d rounds.%n",
         total >> 20, options.roundsWanted());
+    out.printf(
+        "Before that each row is warmed up as above, by transfers both ways in turn, on one stream and on the most.%n%n| | seconds | MiB | compilers, CPU s |%n|---|---|---|---|%n");
+    for (var peer : stage.peers()) {
+      warmUp(stage, peer, () -> {
+        var moved = 0.0;
+        for (var down : List.of(true, false)) {
+          moved += move(peer, down, 1, WARM_UP_BYTES);
+          moved += move(peer, down, streams[streams.length - 1], WARM_UP_BYTES);
+        }
+        return Math.round(moved / MIB);
+      });
+    }
     for (var down : List.of(true, false)) {
       for (var count : streams) {
         bulk(stage, down, count, total);
