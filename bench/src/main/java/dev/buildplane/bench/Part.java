@@ -58,6 +58,7 @@ public final class Part {
       case "target" -> target(certificates);
       case "hub" -> hub(certificates, Path.of(arguments[3]));
       case "gateway" -> gateway(certificates, Integer.parseInt(arguments[3]));
+      case "bare" -> bare(certificates, Integer.parseInt(arguments[3]));
       case "operator" ->
         operator(certificates, Integer.parseInt(arguments[3]), Integer.parseInt(arguments[4]));
       default -> throw new IllegalArgumentException("no part named " + arguments[0]);
@@ -111,6 +112,12 @@ public final class Part {
             "callers", gateway.callerPort(),
             "health", gateway.healthPort()),
         gateway);
+  }
+
+  private static Running bare(Certificates certificates, int upstream) throws Exception {
+    var proxy =
+        BareProxy.start(certificates.identity("server"), certificates.trust("server-ca"), upstream);
+    return new Running(Map.of("callers", proxy.port()), proxy);
   }
 
   private static Running operator(Certificates certificates, int hubPort, int gatewayPort)

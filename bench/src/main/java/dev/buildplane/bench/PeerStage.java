@@ -57,6 +57,9 @@ final class PeerStage implements AutoCloseable {
       this.target = add(Child.part("target", folder, TARGET_JVM, "target", certificates));
       peers.add(new Peer("direct", plain(target.port("target"), false), List.of()));
       startNginx();
+      if (!options.quick || options.bare) {
+        startBare();
+      }
       var hub = add(Child.part(
           "hub", folder, HUB_JVM, "hub", certificates, folder.resolve("hub").toString()));
       this.hubPort = hub.port("api");
@@ -106,6 +109,25 @@ final class PeerStage implements AutoCloseable {
     if (!options.quick) {
       peers.add(new Peer("nginx x1, HTTP/2", plain(one.http2(), true), single));
     }
+  }
+
+  /// As many processes as nginx has in its rows, each with a gateway's flags.
+  private void startBare() throws Exception {
+    var rear = bare("bare-rear", target.port("target"));
+    var front = bare("bare-front", rear.port("callers"));
+    peers.add(new Peer(
+        "bare Netty x1",
+        plain(rear.port("callers"), false),
+        List.of(new Usage("proxy", rear.handle()))));
+    peers.add(new Peer(
+        "bare Netty x2",
+        plain(front.port("callers"), false),
+        List.of(new Usage("front", front.handle()), new Usage("rear", rear.handle()))));
+  }
+
+  private Child bare(String name, int upstream) throws Exception {
+    return add(Child.part(
+        name, folder, options.gatewayJvm(), "bare", certificates, Integer.toString(upstream)));
   }
 
   private void createPlane() throws Exception {

@@ -45,6 +45,9 @@ final class PeersOptions {
       description = "With --quick: the row of an agent that speaks v0.17's JSON too")
   boolean json;
 
+  @Option(names = "--bare", description = "With --quick: the rows of bare Netty too")
+  boolean bare;
+
   @Option(
       names = "--rounds",
       paramLabel = "N",
