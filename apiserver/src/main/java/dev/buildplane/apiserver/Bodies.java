@@ -1,5 +1,7 @@
 package dev.buildplane.apiserver;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
@@ -11,7 +13,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
-import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Locale;
@@ -70,15 +71,18 @@ final class Bodies {
       return parse(LENIENT, body, type);
     }
     try {
-      return STRICT.readTree(body);
+      return STRICT.readTree(text(body));
     } catch (JsonProcessingException e) {
       if (e.getOriginalMessage().startsWith("Duplicate")) {
         Preparation.tell(type, List.of(duplicate(e.getOriginalMessage())), options);
       }
       return parse(LENIENT, body, type);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
+  }
+
+  /// JSON is UTF-8 (RFC 8259 section 8.1). Given bytes, the parser would guess another encoding from them.
+  private static String text(byte[] body) {
+    return new String(body, UTF_8);
   }
 
   /// From Jackson's `Duplicate field 'x'`.
@@ -90,13 +94,11 @@ final class Bodies {
 
   private static JsonNode parse(ObjectMapper mapper, byte[] body, ResourceType type) {
     try {
-      var node = mapper.readTree(body);
+      var node = mapper.readTree(text(body));
       return node == null ? Json.object() : node;
     } catch (JsonProcessingException e) {
       throw ApiProblem.badRequest(type.kind() + " in version \"" + type.version()
           + "\" cannot be handled as a " + type.kind() + ": " + e.getOriginalMessage() + place(e));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 

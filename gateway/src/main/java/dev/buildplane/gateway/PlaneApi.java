@@ -194,7 +194,8 @@ final class PlaneApi {
 
   private static JsonNode read(HttpExchange exchange) throws IOException {
     try {
-      return JSON.readTree(exchange.body().readAllBytes());
+      // As text: given bytes, the parser would guess at encodings, and JSON has one (RFC 8259 section 8.1).
+      return JSON.readTree(new String(exchange.body().readAllBytes(), UTF_8));
     } catch (JsonProcessingException e) {
       throw new HttpProblem(400, "invalid payload: " + e.getOriginalMessage());
     }

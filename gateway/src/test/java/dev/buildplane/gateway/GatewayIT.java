@@ -446,6 +446,7 @@ class GatewayIT {
               "{\"planeType\":\"buildplane\",\"planeID\":\"shapes\",\"event\":\"updated\"}"))
           .contains("\"success\":true", "\"action\":\"revalidate\"", "\"authorizationsGranted\":0");
       assertThat(post(caller, base + "/notify", "{")).contains("invalid payload");
+      assertThat(post(caller, base + "/notify", "\0\0\1\0l")).contains("invalid payload");
       assertThat(post(caller, base + "/buildplane/shapes/reconnect", ""))
           .contains("\"disconnectedAgents\":1");
       Awaitility.await().atMost(TestHub.PATIENCE).until(agent::isGone);
