@@ -63,6 +63,7 @@ class ForeignPageIT {
         "POST   | hub       | Sec-Fetch-Site: cross-site                   | 403",
         "POST   | hub       | Sec-Fetch-Site: none;Sec-Fetch-Site: cross-site | 403",
         "POST   | evil      | Origin: http://evil;Sec-Fetch-Site: cross-site  | 403",
+        "POST   | hub       | Origin: https://evil;Authorization: Basic x  | 403",
         // no browser adds that unasked
         "POST   | hub       | Origin: https://evil;Authorization: Bearer x | 200",
         "UPGRADE| hub       | Sec-Fetch-Site: cross-site;Authorization: Bearer x | 200",
