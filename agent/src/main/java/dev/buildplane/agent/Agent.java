@@ -40,6 +40,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -134,18 +135,23 @@ public final class Agent implements AutoCloseable {
   }
 
   private void run() {
-    var dialer = new TunnelDialer(loops, settings.tunnel(), TunnelDialer.DEFAULT_DEADLINE);
     var streams = new Streams();
     var metadata = metadata();
+    // All connections of a link run on its loop, so that those of two links never share one.
+    var loopOf = Stream.generate(loops::next).limit(settings.connections()).toList();
+    var dialers = loopOf.stream()
+        .map(loop -> new TunnelDialer(loop, settings.tunnel(), TunnelDialer.DEFAULT_DEADLINE))
+        .toList();
     var replicas = new ReplicaDialer(
         destinations,
-        to -> dialer.dial(to.destination(), to.address(), tls, said(metadata), streams),
+        (link, to) ->
+            dialers.get(link).dial(to.destination(), to.address(), tls, said(metadata), streams),
         new ReplicaChoice(),
         random());
     for (int i = 0; i < settings.connections(); i++) {
       int link = i;
       links.add(
-          new AgentLink(loops.next(), () -> replicas.dial(link), random(), this::tell, metrics));
+          new AgentLink(loopOf.get(i), () -> replicas.dial(link), random(), this::tell, metrics));
     }
     reloader.execute(() -> {
       review(FIRST_PERMISSIONS_WAIT);

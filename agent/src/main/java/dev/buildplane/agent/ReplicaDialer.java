@@ -14,8 +14,8 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import java.util.random.RandomGenerator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -34,14 +34,14 @@ final class ReplicaDialer {
       CloseReason.Code.CLOSED_HERE, "this agent is connected to that replica already");
 
   private final List<TunnelDestination> destinations;
-  private final Function<GatewayAddress, CompletionStage<AgentTunnel>> dial;
+  private final BiFunction<Integer, GatewayAddress, CompletionStage<AgentTunnel>> dial;
   private final ReplicaChoice choice;
   private final RandomGenerator random; // guarded by itself
   private final Set<Integer> seeking = ConcurrentHashMap.newKeySet();
 
   ReplicaDialer(
       List<TunnelDestination> destinations,
-      Function<GatewayAddress, CompletionStage<AgentTunnel>> dial,
+      BiFunction<Integer, GatewayAddress, CompletionStage<AgentTunnel>> dial,
       ReplicaChoice choice,
       RandomGenerator random) {
     this.destinations = List.copyOf(destinations);
@@ -79,7 +79,7 @@ final class ReplicaDialer {
       return;
     }
     var address = left.next();
-    dial.apply(address).whenComplete((tunnel, failure) -> {
+    dial.apply(link, address).whenComplete((tunnel, failure) -> {
       if (tunnel == null) {
         LOG.debug("no other replica of the gateway: {}", String.valueOf(failure));
       } else if (choice.met(link, address, tunnel.gatewayReplica(), tunnel)
@@ -156,7 +156,7 @@ final class ReplicaDialer {
         return;
       }
       var address = addresses.get(tried++);
-      dial.apply(address).whenComplete((tunnel, failure) -> {
+      dial.apply(link, address).whenComplete((tunnel, failure) -> {
         if (tunnel == null) {
           failed(failure);
         } else {

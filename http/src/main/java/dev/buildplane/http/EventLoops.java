@@ -2,7 +2,6 @@ package dev.buildplane.http;
 
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollIoHandler;
@@ -27,8 +26,8 @@ public final class EventLoops implements AutoCloseable {
 
   /// Starts `threads` daemon threads, 1 to 256, named after `name`.
   public static EventLoops start(int threads, String name) {
-    return new EventLoops(new MultiThreadIoEventLoopGroup(
-        threads, new DefaultThreadFactory(name + "-loop", true), ioHandler()));
+    return new EventLoops(
+        new SpreadingGroup(threads, new DefaultThreadFactory(name + "-loop", true), ioHandler()));
   }
 
   EventLoopGroup group() {
