@@ -18,7 +18,6 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -45,12 +44,12 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private final Carrier carrier;
   private final ProxyTarget target;
   private final AuditLog.Call record;
-  private final Duration answerDeadline;
+  private final AnswerDeadlines deadlines;
   private final GatewayMetrics metrics;
   private final @Nullable CallTrace trace;
   private Optional<Consumer<Left>> again = Optional.empty();
   private @Nullable Channel stream;
-  private @Nullable AnswerDeadline deadline;
+  private AnswerDeadlines.@Nullable Deadline deadline;
   private boolean bodyless;
   private boolean bodyWaits;
   private boolean bodyEnded;
@@ -64,13 +63,14 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   /// Set by whoever revokes, so that no byte passes from then on, however long the loop takes to end the call.
   private volatile boolean revoked;
 
+  /// @param deadlines of the caller's event loop
   /// @param trace null where tracing is off
   ProxyCall(
       AsyncExchange exchange,
       Carrier carrier,
       ProxyTarget target,
       AuditLog.Call record,
-      Duration answerDeadline,
+      AnswerDeadlines deadlines,
       GatewayMetrics metrics,
       @Nullable CallTrace trace) {
     this.trace = trace;
@@ -79,7 +79,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     this.carrier = carrier;
     this.target = target;
     this.record = record;
-    this.answerDeadline = answerDeadline;
+    this.deadlines = deadlines;
   }
 
   /// Sends the request. The stream takes it along as it opens, so that it passes from the caller's loop to the tunnel's once.
@@ -94,8 +94,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       return;
     }
     bodyless = exchange.bodyless();
-    deadline =
-        new AnswerDeadline(exchange.eventLoop(), answerDeadline, this::awaitsCaller, this::tooLate);
+    deadline = deadlines.start(this::awaitsCaller, this::tooLate);
     boolean upgrade = ProxyHeaders.upgrades(exchange.head());
     var request = carrier.request(exchange.head(), target, bodyless && !upgrade);
     if (trace != null) {
@@ -334,7 +333,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     failed(
         new HttpProblem(
             504,
-            "no answer from " + target.key() + " within " + answerDeadline.toSeconds()
+            "no answer from " + target.key() + " within " + deadlines.limit().toSeconds()
                 + " s; the request was cancelled"),
         End.DEADLINE);
   }

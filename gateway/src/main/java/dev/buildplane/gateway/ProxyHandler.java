@@ -8,11 +8,14 @@ import dev.buildplane.http.HttpProblem;
 import dev.buildplane.http.ProblemFormat;
 import dev.buildplane.http.RequestHead;
 import dev.buildplane.tracing.Tracing;
+import io.netty.channel.EventLoop;
 import java.time.Duration;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -35,6 +38,7 @@ final class ProxyHandler implements AsyncHandler {
   private final AuditLog audit;
   private final GatewayMetrics metrics;
   private final Duration answerDeadline;
+  private final Map<EventLoop, AnswerDeadlines> deadlines = new ConcurrentHashMap<>();
   private final @Nullable Tracing tracing;
 
   /// @param tracing null: off
@@ -274,7 +278,8 @@ final class ProxyHandler implements AsyncHandler {
             carrier,
             tries.target(),
             tries.record(),
-            answerDeadline,
+            deadlines.computeIfAbsent(
+                tries.exchange().eventLoop(), loop -> new AnswerDeadlines(loop, answerDeadline)),
             metrics,
             tries.trace())
         .begin(

@@ -35,6 +35,17 @@ public record Headers(List<Field> fields) {
     return new Headers(more);
   }
 
+  /// Whether there is a line of that name.
+  public boolean contains(String name) {
+    var wanted = name.toLowerCase(Locale.ROOT);
+    for (var field : fields) {
+      if (field.name().equals(wanted)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /// The first value of that name.
   public Optional<String> first(String name) {
     var wanted = name.toLowerCase(Locale.ROOT);

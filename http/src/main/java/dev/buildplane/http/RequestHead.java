@@ -32,8 +32,8 @@ public record RequestHead(
   /// Whether the caller asks to leave HTTP after this request: `Connection: upgrade` and an `Upgrade` header (HTTP/1.1), or an extended
   /// CONNECT (HTTP/2).
   public boolean upgradeRequested() {
-    return !protocol.equals("HTTP/1.0")
-        && headers.first("upgrade").isPresent()
+    return headers.contains("upgrade")
+        && !protocol.equals("HTTP/1.0")
         && headerHasToken("connection", "upgrade");
   }
 

@@ -36,6 +36,9 @@ record RequestTarget(String rawPath, String rawQuery) {
     if (path.indexOf('\\') >= 0) {
       throw bad("a back-slash");
     }
+    if (path.indexOf('%') < 0 && !path.contains("/.")) {
+      return; // most paths: no segment begins with a dot, and none hides one
+    }
     int start = 1;
     while (start <= path.length()) {
       int end = path.indexOf('/', start);

@@ -3,7 +3,8 @@ package dev.buildplane.tunnel;
 /// How large the windows of a connection's streams have to be so that one stream can fill the link: estimates the bandwidth-delay product.
 /// While a sample runs, from a PING to its answer, what comes for a stream and is read of it is counted; when both near its window before
 /// the answer is there, the window holds it back, and it may have twice as much. The idea is that of gRPC's flow control; there it
-/// is one window for all streams, here a stream whose reader stands still keeps the window it has.
+/// is one window for all streams, here a stream whose reader stands still keeps the window it has. What one stream has found out spares the
+/// next ones the round trips: once half of its first window has been read, a stream may have the widest that was given before.
 ///
 /// Pure: no clock, no socket. Not thread-safe.
 final class BandwidthDelay {
@@ -15,6 +16,7 @@ final class BandwidthDelay {
   static final int MOST_WINDOW_BYTES = 16 << 20;
 
   private final int firstBytes;
+  private int widestBytes;
   private long sampleBeganNanos;
   private long sample;
   private boolean sampling;
@@ -23,6 +25,7 @@ final class BandwidthDelay {
   /// @param firstBytes the window streams begin with
   BandwidthDelay(int firstBytes) {
     this.firstBytes = firstBytes;
+    this.widestBytes = firstBytes;
   }
 
   /// DATA came in; tells whether a PING should go out, whose answer is to be told by [#answered].
@@ -48,6 +51,7 @@ final class BandwidthDelay {
     private long counted;
     private long cameBytes;
     private long readBytes;
+    private int untilWidest = firstBytes / 2;
 
     int bytes() {
       return bytes;
@@ -60,10 +64,16 @@ final class BandwidthDelay {
 
     /// What came was taken by the stream's reader.
     ///
-    /// @return by how many bytes the window should grow, which [#grow] is to be told of; 0 unless it holds the stream back
+    /// @return by how many bytes the window should grow, which [#grow] is to be told of; 0 unless it holds the stream back, or would
     int read(int payloadBytes) {
       countThisSample();
       readBytes += payloadBytes;
+      if (untilWidest > 0) {
+        untilWidest -= payloadBytes;
+        if (untilWidest <= 0 && bytes < widestBytes) {
+          return widestBytes - bytes;
+        }
+      }
       boolean heldBack = sampling && Math.min(cameBytes, readBytes) >= bytes / 3 * 2L;
       return heldBack ? Math.min(bytes, MOST_WINDOW_BYTES - bytes) : 0;
     }
@@ -71,6 +81,7 @@ final class BandwidthDelay {
     /// @param moreBytes what memory allowed of it; with 0 the count begins anew
     void grow(int moreBytes) {
       bytes += moreBytes;
+      widestBytes = Math.max(widestBytes, bytes);
       cameBytes = 0;
       readBytes = 0;
       grew |= moreBytes > 0;

@@ -72,6 +72,22 @@ class BandwidthDelayTest {
   }
 
   @Test
+  void aStreamThatIsReadMayHaveTheWidestWindowGivenBefore() {
+    sampleBegins();
+    window.came(FIRST);
+    window.grow(window.read(FIRST));
+    estimate.answered();
+
+    var next = estimate.new Window();
+    next.came(FIRST);
+    assertThat(next.read(FIRST / 2 - 1)).as("its reader may stand still yet").isZero();
+    assertThat(next.read(1)).isEqualTo(FIRST);
+    next.grow(0);
+    assertThat(next.read(FIRST / 2)).as("memory is asked once").isZero();
+    assertThat(next.bytes()).isEqualTo(FIRST);
+  }
+
+  @Test
   void theWindowStopsAtItsMost() {
     while (window.bytes() < BandwidthDelay.MOST_WINDOW_BYTES) {
       sampleBegins();
