@@ -4,7 +4,7 @@ package dev.buildplane.tunnel;
 /// While a sample runs, from a PING to its answer, what comes for a stream and is read of it is counted; when both near its window before
 /// the answer is there, the window holds it back, and it may have twice as much. The idea is that of gRPC's flow control; there it
 /// is one window for all streams, here a stream whose reader stands still keeps the window it has. What one stream has found out spares the
-/// next ones the round trips: once half of its first window has been read, a stream may have the widest that was given before.
+/// next ones the round trips: once half of its first window has been read, a stream may have its share of the widest that was given before.
 ///
 /// Pure: no clock, no socket. Not thread-safe.
 final class BandwidthDelay {
@@ -17,6 +17,7 @@ final class BandwidthDelay {
 
   private final int firstBytes;
   private int widestBytes;
+  private int receiving;
   private long sampleBeganNanos;
   private long sample;
   private boolean sampling;
@@ -51,13 +52,19 @@ final class BandwidthDelay {
     private long counted;
     private long cameBytes;
     private long readBytes;
-    private int untilWidest = firstBytes / 2;
+    private int untilShare = firstBytes / 2;
+    private boolean receives;
+    private boolean ended;
 
     int bytes() {
       return bytes;
     }
 
     void came(int payloadBytes) {
+      if (!receives && !ended) {
+        receives = true;
+        receiving++;
+      }
       countThisSample();
       cameBytes += payloadBytes;
     }
@@ -68,10 +75,11 @@ final class BandwidthDelay {
     int read(int payloadBytes) {
       countThisSample();
       readBytes += payloadBytes;
-      if (untilWidest > 0) {
-        untilWidest -= payloadBytes;
-        if (untilWidest <= 0 && bytes < widestBytes) {
-          return widestBytes - bytes;
+      if (untilShare > 0) {
+        untilShare -= payloadBytes;
+        int share = widestBytes / Math.max(1, receiving);
+        if (untilShare <= 0 && bytes < share) {
+          return share - bytes;
         }
       }
       boolean heldBack = sampling && Math.min(cameBytes, readBytes) >= bytes / 3 * 2L;
@@ -85,6 +93,15 @@ final class BandwidthDelay {
       cameBytes = 0;
       readBytes = 0;
       grew |= moreBytes > 0;
+    }
+
+    /// The stream has ended; other streams have its share of the link. What is read later of what came counts for nothing.
+    void end() {
+      ended = true;
+      if (receives) {
+        receives = false;
+        receiving--;
+      }
     }
 
     private void countThisSample() {

@@ -40,6 +40,7 @@ final class StreamWindow {
   /// The stream has ended, though frames of it may still be queued.
   void end() {
     ended = true;
+    window.end();
     budget.takeBack(lentBytes);
     lentBytes = 0;
   }

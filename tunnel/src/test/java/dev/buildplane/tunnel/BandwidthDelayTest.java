@@ -71,20 +71,42 @@ class BandwidthDelayTest {
     assertThat(estimate.new Window().bytes()).as("one that begins").isEqualTo(FIRST);
   }
 
+  /// Of four times the first window.
+  private void widened() {
+    for (int i = 0; i < 2; i++) {
+      sampleBegins();
+      window.came(window.bytes());
+      window.grow(window.read(window.bytes()));
+      estimate.answered();
+    }
+  }
+
   @Test
   void aStreamThatIsReadMayHaveTheWidestWindowGivenBefore() {
-    sampleBegins();
-    window.came(FIRST);
-    window.grow(window.read(FIRST));
-    estimate.answered();
-
+    widened();
+    window.end();
     var next = estimate.new Window();
     next.came(FIRST);
     assertThat(next.read(FIRST / 2 - 1)).as("its reader may stand still yet").isZero();
-    assertThat(next.read(1)).isEqualTo(FIRST);
+    assertThat(next.read(1)).isEqualTo(3 * FIRST);
     next.grow(0);
     assertThat(next.read(FIRST / 2)).as("memory is asked once").isZero();
     assertThat(next.bytes()).isEqualTo(FIRST);
+  }
+
+  @Test
+  void streamsShareWhatOneHasFoundOut() {
+    widened();
+    var next = estimate.new Window();
+    next.came(FIRST);
+    assertThat(next.read(FIRST)).as("beside the one that found it out").isEqualTo(FIRST);
+    window.end();
+    window.end();
+    next.end();
+    next.came(1); // of an ended stream, still under way
+    var last = estimate.new Window();
+    last.came(FIRST);
+    assertThat(last.read(FIRST)).as("the others have ended").isEqualTo(3 * FIRST);
   }
 
   @Test
