@@ -38,8 +38,7 @@ final class AgentProcess {
       String target,
       List<String> more)
       throws Exception {
-    var kubeconfig =
-        Files.writeString(folder.resolve(name + ".kubeconfig"), kubeconfig(certificates, target));
+    var kubeconfig = kubeconfig(name, folder, certificates, target);
     var arguments = new ArrayList<>(List.of(
         "serve",
         "agent",
@@ -58,17 +57,19 @@ final class AgentProcess {
     return Child.start(name, folder, command);
   }
 
-  private static String kubeconfig(Certificates certificates, String target) throws Exception {
+  /// Makes the file for the agent called `name`.
+  static Path kubeconfig(String name, Path folder, Certificates certificates, String target)
+      throws Exception {
     var trust = Base64.getEncoder()
         .encodeToString(certificates.trust("server-ca").pem().getBytes(StandardCharsets.US_ASCII));
-    return """
+    return Files.writeString(folder.resolve(name + ".kubeconfig"), """
         apiVersion: v1
         kind: Config
         current-context: bench
         clusters: [{name: bench, cluster: {server: 'https://%s', certificate-authority-data: %s}}]
         users: [{name: bench, user: {token: none}}]
         contexts: [{name: bench, context: {cluster: bench, user: bench}}]
-        """.formatted(target, trust);
+        """.formatted(target, trust));
   }
 
   /// Where callers reach the target behind the agent of a plane, whose resource has the same name as its planeID.

@@ -1,8 +1,7 @@
 package dev.buildplane.bench;
 
+import dev.buildplane.http.LoopbackPorts;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -31,8 +30,8 @@ final class Nginx {
       throws IOException {
     requireInstalled();
     var prefix = Files.createDirectories(folder.resolve(name));
-    var http1 = freePort();
-    var http2 = freePort();
+    var http1 = LoopbackPorts.free();
+    var http2 = LoopbackPorts.free();
     var configuration = Files.writeString(
         prefix.resolve("nginx.conf"), configuration(certificates, upstream, http1, http2));
     var process = Child.start(
@@ -47,12 +46,6 @@ final class Nginx {
             "-e",
             prefix.resolve("error.log").toString()));
     return new Proxy(process, http1, http2);
-  }
-
-  private static int freePort() throws IOException {
-    try (var probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return probe.getLocalPort();
-    }
   }
 
   private static String configuration(

@@ -14,6 +14,7 @@ import java.util.Optional;
 /// One target, and every way to it that is compared: each proxy a process of its own, all on loopback.
 final class PeerStage implements AutoCloseable {
   private static final String PLANE = "bench";
+  private static final String MIXED_PLANE = "bench-mixed";
   private static final List<String> TARGET_JVM = List.of("-Xmx256m");
   private static final List<String> HUB_JVM = List.of("-Xmx512m");
 
@@ -63,8 +64,11 @@ final class PeerStage implements AutoCloseable {
       var hub = add(Child.part(
           "hub", folder, HUB_JVM, "hub", certificates, folder.resolve("hub").toString()));
       this.hubPort = hub.port("api");
-      createPlane();
+      createPlane(PLANE);
       startTunnels();
+      if (options.openChoreo != null) {
+        startOpenChoreo(new OpenChoreo(options.openChoreo));
+      }
       addOthers();
     } catch (Exception | Error failed) {
       close();
@@ -130,12 +134,12 @@ final class PeerStage implements AutoCloseable {
         name, folder, options.gatewayJvm(), "bare", certificates, Integer.toString(upstream)));
   }
 
-  private void createPlane() throws Exception {
+  private void createPlane(String name) throws Exception {
     try (var client = Part.client(certificates, hubPort)) {
       var plane = new ClusterBuildPlane();
-      plane.setMetadata(new ObjectMetaBuilder().withName(PLANE).build());
+      plane.setMetadata(new ObjectMetaBuilder().withName(name).build());
       plane.setSpec(
-          PlaneSpec.of(PLANE, ClientCA.ofValue(certificates.trust("agent-ca").pem())));
+          PlaneSpec.of(name, ClientCA.ofValue(certificates.trust("agent-ca").pem())));
       client.resource(plane).create();
     }
   }
@@ -164,6 +168,67 @@ final class PeerStage implements AutoCloseable {
           false,
           Long.MAX_VALUE);
     }
+  }
+
+  /// Both halves of it, our agent with its gateway, and its agent with our gateway.
+  private void startOpenChoreo(OpenChoreo peer) throws Exception {
+    createPlane(MIXED_PLANE);
+    var gateway = peer.gateway(folder, certificates, hubPort);
+    add(gateway.process());
+    var usage = new Usage("gateway", gateway.process().handle());
+    var upstream = "127.0.0.1:" + target.port("target");
+    var kubeconfig = AgentProcess.kubeconfig("openchoreo-agent", folder, certificates, upstream);
+    addOpenChoreo(
+        "OpenChoreo v0.17",
+        gateway.port(),
+        PLANE,
+        usage,
+        add(peer.agent(
+            "openchoreo-agent", folder, certificates, gateway.port(), PLANE, kubeconfig)));
+    addOpenChoreo(
+        "v0.17 gateway, our agent",
+        gateway.port(),
+        MIXED_PLANE, // two agents of one plane would share its calls
+        usage,
+        add(AgentProcess.start(
+            "openchoreo-our-agent",
+            folder,
+            certificates,
+            List.of(),
+            options.agentJvm(),
+            "127.0.0.1:" + gateway.port(),
+            MIXED_PLANE,
+            upstream,
+            List.of())));
+    var ours = add(Child.part(
+        "openchoreo-our-gateway",
+        folder,
+        options.gatewayJvm(),
+        "gateway",
+        certificates,
+        Integer.toString(hubPort)));
+    addOpenChoreo(
+        "our gateway, v0.17 agent",
+        ours.port("callers"),
+        PLANE,
+        new Usage("gateway", ours.handle()),
+        add(peer.agent(
+            "openchoreo-agent-of-ours",
+            folder,
+            certificates,
+            ours.port("agents"),
+            PLANE,
+            kubeconfig)));
+  }
+
+  private void addOpenChoreo(String name, int port, String plane, Usage gateway, Child agent)
+      throws Exception {
+    var endpoint = AgentProcess.endpoint(certificates, "127.0.0.1", port, plane, false);
+    try (var client = new LoadClient(endpoint)) {
+      AgentProcess.awaitAnswer(client, agent);
+    }
+    peers.add(new Peer(
+        name, endpoint, List.of(gateway, new Usage("agent", agent.handle())), JSON_BODY_BYTES));
   }
 
   private void addTunnel(Tunnel tunnel, String name, boolean http2, long mostBytes)

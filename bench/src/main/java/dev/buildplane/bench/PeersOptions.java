@@ -83,6 +83,14 @@ final class PeersOptions {
   Map<String, String> furtherAgents = new LinkedHashMap<>();
 
   @Option(
+      names = "--openchoreo",
+      paramLabel = "FOLDER",
+      description =
+          "Rows of OpenChoreo v0.17, whose programs cluster-gateway and cluster-agent are in this folder: both, and each with our other half. Its gateway listens on all addresses of this machine")
+  @Nullable
+  Path openChoreo;
+
+  @Option(
       names = "--peer",
       paramLabel = "NAME=URL",
       description =
