@@ -72,14 +72,18 @@ final class StatusCommand implements Callable<Integer> {
         ? List.of("  gateway", "", state, ports.agentUrl())
         : List.of(
             Member.gateway(index + 1).label(),
-            Long.toString(installation.replicas().get(index - 1).process().pid()),
+            pid(installation.replicas().get(index - 1).process()),
             state,
             ports.agentUrl());
   }
 
   private static List<String> row(String name, ProcessId process, String address) {
-    return List.of(
-        name, Long.toString(process.pid()), process.isAlive() ? "running" : "not running", address);
+    return List.of(name, pid(process), process.isAlive() ? "running" : "not running", address);
+  }
+
+  /// None while it is down: its number may be another process's by now.
+  private static String pid(ProcessId process) {
+    return process.handle().map(found -> Long.toString(found.pid())).orElse("-");
   }
 
   private static boolean isReady(String url) throws InterruptedException {

@@ -16,9 +16,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -69,6 +71,8 @@ final class AuditLog implements AutoCloseable {
 
   private final MicroTime micro = new MicroTime();
   private final StringWriter text = new StringWriter(LINE_CHARS);
+  private final Set<Class<?>> untold = new HashSet<>();
+  private JsonGenerator json = generator();
   private boolean failing;
   private volatile int inHand;
 
@@ -132,20 +136,12 @@ final class AuditLog implements AutoCloseable {
   }
 
   private void write() {
-    try (var json = JSON.createGenerator(text)) {
-      write(json);
-    } catch (IOException e) {
-      throw new UncheckedIOException("a StringWriter does not fail", e);
-    }
-  }
-
-  private void write(JsonGenerator json) throws IOException {
     boolean last;
     do {
       last = pause();
       boolean taken;
       do {
-        word(json);
+        word();
         taken = lines.isEmpty() || write(lines);
       } while (taken && waiting() > 0);
     } while (!last);
@@ -155,24 +151,56 @@ final class AuditLog implements AutoCloseable {
   }
 
   /// Makes lines of what waits, as many as go together.
-  private void word(JsonGenerator json) throws IOException {
+  private void word() {
     while (lines.size() < LINES_TOGETHER) {
       var next = waiting.peek();
       if (next == null) {
         return;
       }
-      lines.add(line(next, json));
+      lines.add(line(next));
       inHand = lines.size();
       waiting.remove();
     }
   }
 
-  private String line(Call record, JsonGenerator json) throws IOException {
-    record.render(json, id(), replica, micro);
+  /// One record that cannot be told must not end the log of all others: it leaves a line that says so.
+  private String line(Call record) {
+    var id = id();
+    try {
+      return line(json -> record.render(json, id, replica, micro));
+    } catch (IOException | RuntimeException e) {
+      if (untold.add(e.getClass())) {
+        log.error("audit record {} could not be rendered; others like it are not told here", id, e);
+      }
+      json = generator(); // the other one is somewhere inside an object
+      text.getBuffer().setLength(0);
+      try {
+        return line(json -> record.renderUntold(json, id, replica, micro, e));
+      } catch (IOException again) {
+        throw new UncheckedIOException("a StringWriter does not fail", again);
+      }
+    }
+  }
+
+  private String line(Rendering rendering) throws IOException {
+    rendering.render(json);
     json.flush();
     var line = text.toString();
     text.getBuffer().setLength(0);
     return line;
+  }
+
+  /// Writes one event.
+  private interface Rendering {
+    void render(JsonGenerator json) throws IOException;
+  }
+
+  private JsonGenerator generator() {
+    try {
+      return JSON.createGenerator(text);
+    } catch (IOException e) {
+      throw new UncheckedIOException("a StringWriter does not fail", e);
+    }
   }
 
   /// Whether the log has been closed.
@@ -338,6 +366,28 @@ final class AuditLog implements AutoCloseable {
       json.writeStringField("requestReceivedTimestamp", micro.of(received));
       json.writeStringField("stageTimestamp", micro.of(ended == null ? received : ended));
       renderAnnotations(json, replica);
+      json.writeEndObject();
+    }
+
+    /// What can be told whatever the record holds.
+    private void renderUntold(
+        JsonGenerator json, String id, String replica, MicroTime micro, Exception why)
+        throws IOException {
+      json.writeStartObject();
+      json.writeStringField("kind", "Event");
+      json.writeStringField("apiVersion", "audit.k8s.io/v1");
+      json.writeStringField("level", "Metadata");
+      json.writeStringField("auditID", id);
+      json.writeStringField("stage", "ResponseComplete");
+      json.writeObjectFieldStart("responseStatus");
+      json.writeNumberField("code", status);
+      json.writeStringField(
+          "message", "this call could not be recorded in full: " + why.getClass());
+      json.writeEndObject();
+      json.writeStringField("requestReceivedTimestamp", micro.of(received));
+      json.writeObjectFieldStart("annotations");
+      json.writeStringField(ANNOTATION + "replica", replica);
+      json.writeEndObject();
       json.writeEndObject();
     }
 

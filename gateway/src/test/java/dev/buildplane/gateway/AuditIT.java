@@ -181,6 +181,24 @@ class AuditIT {
     }
   }
 
+  /// Whoever looks at the page has a certificate; that is not asked for any more.
+  @Test
+  void aRequestOfAnotherSitesPageHasItsEvent() throws Exception {
+    try (var admin = hub.caller(HttpClient.Version.HTTP_2)) {
+      var id = UUID.randomUUID().toString();
+      var path = "/api/proxy/buildplane/audited/_cluster/audited/k8s/x";
+      assertThat(new Call("POST", path, "").send(admin, id, "Sec-Fetch-Site", "cross-site"))
+          .isEqualTo(403);
+
+      var event = onlyEvent(id, admin);
+      assertThat(event.at("/responseStatus/code").asInt()).isEqualTo(403);
+      assertThat(event.at("/responseStatus/message").asText()).contains("another site");
+      assertThat(event.at("/user/username").asText()).isEqualTo("system:anonymous");
+      assertThat(event.path("requestURI").asText()).isEqualTo(path);
+      assertThat(event.path("verb").asText()).isEqualTo("post");
+    }
+  }
+
   @Test
   void manyRequestsWithoutCredentialsMakeFewEventsAndHoldNobodyUp() throws Exception {
     try (var own = new TestHub(java.nio.file.Files.createDirectory(directory.resolve("flood")));

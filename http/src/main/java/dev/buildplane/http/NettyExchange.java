@@ -156,8 +156,7 @@ final class NettyExchange implements AsyncExchange {
     }
     CompletionStage<Principal> decision;
     try {
-      ForeignPage.check(parsed, owner.core().settings().tls().isPresent());
-      decision = found.policy().check().admit(parsed);
+      decision = found.policy().admit(parsed, owner.core().settings().tls().isPresent());
     } catch (RuntimeException e) {
       failWith(e);
       return;

@@ -19,7 +19,14 @@ import javax.naming.ldap.LdapName;
 ///
 /// @param name shown in the route table
 /// @param check says who the caller is, or fails with [HttpProblem] 401 or 403
-public record Policy(String name, Check check) {
+/// @param refusals is told of requests that the server itself turns away before the check, as those of other sites' pages
+public record Policy(String name, Check check, Refusals refusals) {
+  /// Called on an event loop: must not block.
+  @FunctionalInterface
+  public interface Refusals {
+    void turnedAway(RequestHead head, HttpProblem problem);
+  }
+
   /// Called on an event loop: must not block. Slow decisions complete the stage later, from any thread.
   @FunctionalInterface
   public interface Check {
@@ -39,6 +46,23 @@ public record Policy(String name, Check check) {
   public Policy {
     requireNonNull(name, "name");
     requireNonNull(check, "check");
+    requireNonNull(refusals, "refusals");
+  }
+
+  /// A policy that need not hear of what was turned away before it.
+  public Policy(String name, Check check) {
+    this(name, check, (_, _) -> {});
+  }
+
+  /// Asks for a decision on a request that came in over TLS or not.
+  CompletionStage<Principal> admit(RequestHead head, boolean tls) {
+    try {
+      ForeignPage.check(head, tls);
+    } catch (HttpProblem problem) {
+      refusals.turnedAway(head, problem);
+      throw problem;
+    }
+    return check.admit(head);
   }
 
   /// A policy whose check blocks, for example on a remote token review.
