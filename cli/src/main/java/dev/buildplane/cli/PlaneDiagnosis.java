@@ -184,16 +184,24 @@ final class PlaneDiagnosis {
       when !told.agents().isEmpty() ->
         PlaneCheck.ok(
             AGENT,
-            "connected over %d connections: %s"
+            "connected over %d connection%s: %s"
                 .formatted(
                     told.agents().size(),
+                    told.agents().size() == 1 ? "" : "s",
                     told.agents().stream()
-                        .map(one -> one.said().getOrDefault("hostname", "?") + " ("
-                            + one.said().getOrDefault("version", "?") + ")")
+                        .map(PlaneDiagnosis::name)
                         .distinct() // an agent keeps several connections
                         .collect(Collectors.joining(", "))));
       case Gateway.Told told -> told.turnedAway().map(this::turnedAway).orElseGet(this::noAgent);
     };
+  }
+
+  /// Agents of v0.17 tell nothing.
+  private static String name(GatewaySnapshot.Connected agent) {
+    var said = agent.said();
+    return said.containsKey("hostname") || said.containsKey("version")
+        ? said.getOrDefault("hostname", "?") + " (" + said.getOrDefault("version", "?") + ")"
+        : "an agent that says nothing of itself, as those of OpenChoreo v0.17";
   }
 
   /// Whether the agent that was turned away would not be any more: the client CA was mended since.

@@ -158,6 +158,16 @@ class PlaneDiagnosisTest {
   }
 
   @Test
+  void anAgentThatSaysNothingOfItselfIsTakenForAnOldOne() {
+    var agent = new GatewaySnapshot.Connected(
+        "c1", "buildplane", "eu", Set.of("/eu"), NOW, NOW, Map.of(), Optional.of(AGENT));
+    var seen = Seen.healthy().gateway(told(agent));
+    assertThat(check(seen.checks(), PlaneDiagnosis.AGENT).found())
+        .startsWith("connected over 1 connection: an agent that says nothing of itself")
+        .doesNotContain("?");
+  }
+
+  @Test
   void aPlaneOnWhichAllIsWellHasNoProblemAndNoCommand() {
     var checks = Seen.healthy().checks();
 

@@ -62,16 +62,19 @@ final class AgentRegistry {
     final Source source;
     final Plane plane;
     final String agent;
+    final boolean streams;
     final Map<String, Instant> since = new HashMap<>();
     Instant lastSeen;
     Optional<Instant> certificateExpires = Optional.empty();
     List<String> permissionsMissing = List.of();
 
-    Connection(String id, Source source, Plane plane, String agent, Instant lastSeen) {
+    Connection(
+        String id, Source source, Plane plane, String agent, boolean streams, Instant lastSeen) {
       this.id = id;
       this.source = source;
       this.plane = plane;
       this.agent = agent;
+      this.streams = streams;
       this.lastSeen = lastSeen;
     }
   }
@@ -196,6 +199,12 @@ final class AgentRegistry {
         knownSince());
   }
 
+  /// Whether a watch comes through to the plane: whether any agent of it speaks more than the protocol of v0.17.
+  synchronized boolean streams(PlaneRef ref) {
+    return byKey.getOrDefault(new Key(ref.kind().type().wire(), ref.key()), Set.of()).stream()
+        .anyMatch(connection -> connection.streams);
+  }
+
   /// Two connections of one agent: there since the first, alive as of the last.
   private static Agent together(Agent one, Agent other) {
     var first = one.since().isAfter(other.since()) ? other : one;
@@ -303,7 +312,8 @@ final class AgentRegistry {
       known = null;
     }
     var connection = known == null
-        ? new Connection(event.connectionID(), source, plane, event.agent(), event.lastSeen())
+        ? new Connection(
+            event.connectionID(), source, plane, event.agent(), event.streams(), event.lastSeen())
         : known;
     source.connections.put(event.connectionID(), connection);
     byPlane.computeIfAbsent(plane, _ -> new HashSet<>()).add(connection);

@@ -18,6 +18,7 @@ sealed interface GatewayEvent {
   ///
   /// @param agent what tells agents apart: the instance, or the connection where an agent does not name one
   /// @param permissionsMissing what the agent says it may not do in its cluster, sorted
+  /// @param streams whether a watch comes through: not with the JSON protocol of v0.17
   /// @param certificateExpires end of the agent certificate's validity; gateways before 0.1 do not tell it
   record Connection(
       String connectionID,
@@ -28,7 +29,8 @@ sealed interface GatewayEvent {
       Instant connectedAt,
       Instant lastSeen,
       Optional<Instant> certificateExpires,
-      List<String> permissionsMissing)
+      List<String> permissionsMissing,
+      boolean streams)
       implements GatewayEvent {
     public Connection {
       permissionsMissing = List.copyOf(permissionsMissing);
@@ -56,6 +58,9 @@ sealed interface GatewayEvent {
 
   ObjectMapper JSON = new ObjectMapper();
 
+  /// How the gateway calls the protocol of v0.17's agents.
+  String JSON_PROTOCOL = "json";
+
   /// Reads a line. Types of a later gateway are no error, they are empty.
   ///
   /// @throws IllegalArgumentException when the line is no JSON object or lacks what its type demands
@@ -81,7 +86,8 @@ sealed interface GatewayEvent {
                 node.has("certificateExpires")
                     ? Optional.of(time(node, "certificateExpires"))
                     : Optional.empty(),
-                missing(node.path("agent").path("permissions-missing").asText("")));
+                missing(node.path("agent").path("permissions-missing").asText("")),
+                !node.path("protocol").asText("").equals(JSON_PROTOCOL));
           case "DISCONNECTED" -> new Disconnected(text(node, "connectionID"), time(node, "at"));
           case "REJECTED" ->
             new Rejected(

@@ -20,7 +20,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /// What the operator follows inside planes: one watch of Argo Workflows per plane with runs on it, one of the secret store
-/// per plane that names one. Opened when first asked for, closed when the plane's last agent goes; asked again after a
+/// per plane that names one; where no watch comes through, as to agents of v0.17, lists at intervals instead. Opened when first asked for, closed when the plane's last agent goes; asked again after a
 /// return, they start afresh at once instead of waiting for a back-off to end. Safe for use by several threads.
 final class PlaneSessions implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -37,15 +37,17 @@ final class PlaneSessions implements AutoCloseable {
 
   private static final class Session {
     final String planeID;
+    final boolean streams;
 
     @Nullable
-    WorkflowFollower workflows;
+    RunWorkflows workflows;
 
     @Nullable
     StoreFollower store;
 
-    Session(String planeID) {
+    Session(String planeID, boolean streams) {
       this.planeID = planeID;
+      this.streams = streams;
     }
 
     void close() {
@@ -121,11 +123,14 @@ final class PlaneSessions implements AutoCloseable {
     };
   }
 
-  private WorkflowFollower workflows(PlaneRef plane, String planeID) {
+  private RunWorkflows workflows(PlaneRef plane, String planeID) {
     synchronized (this) {
       var session = session(plane, planeID);
       if (session.workflows == null) {
-        session.workflows = new WorkflowFollower(clients.planeClient(plane, planeID), runListener);
+        var client = clients.planeClient(plane, planeID);
+        session.workflows = session.streams
+            ? new WorkflowFollower(client, runListener)
+            : new WorkflowLister(client, runListener);
       }
       return session.workflows;
     }
@@ -140,20 +145,26 @@ final class PlaneSessions implements AutoCloseable {
           store.close();
         }
         store = new StoreFollower(
-            clients.planeClient(plane, planeID), name, timer, () -> planeListener.accept(plane));
+            clients.planeClient(plane, planeID),
+            name,
+            session.streams,
+            timer,
+            () -> planeListener.accept(plane));
         session.store = store;
       }
       return store;
     }
   }
 
+  /// The one there is, unless it was opened for another planeID or other agents.
   private Session session(PlaneRef plane, String planeID) {
+    boolean streams = registry.streams(plane);
     var session = sessions.get(plane);
-    if (session == null || !session.planeID.equals(planeID)) {
+    if (session == null || !session.planeID.equals(planeID) || session.streams != streams) {
       if (session != null) {
         session.close();
       }
-      session = new Session(planeID);
+      session = new Session(planeID, streams);
       sessions.put(plane, session);
     }
     return session;

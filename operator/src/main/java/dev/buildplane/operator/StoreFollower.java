@@ -15,7 +15,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/// Follows one ClusterSecretStore in one plane by a watch through its tunnel, in API version v1 or v1beta1, whichever the
+/// Follows one ClusterSecretStore in one plane by a watch through its tunnel, or where none comes through by asking every [#REPEAT], in API version v1 or v1beta1, whichever the
 /// plane serves.
 final class StoreFollower implements AutoCloseable {
   static final String GROUP = "external-secrets.io";
@@ -31,6 +31,7 @@ final class StoreFollower implements AutoCloseable {
 
   private final KubernetesClient planeClient;
   private final String name;
+  private final boolean streams;
   private final Runnable listener;
   private final ScheduledExecutorService timer;
   private volatile SecretStore state = new SecretStore.Pending();
@@ -40,15 +41,18 @@ final class StoreFollower implements AutoCloseable {
   private boolean asking;
   private boolean closed;
 
+  /// @param streams whether a watch comes through to the plane
   /// @param timer starts the probing, and repeats it while External Secrets is not there
   /// @param listener called when [#state] has changed
   StoreFollower(
       KubernetesClient planeClient,
       String name,
+      boolean streams,
       ScheduledExecutorService timer,
       Runnable listener) {
     this.planeClient = planeClient;
     this.name = name;
+    this.streams = streams;
     this.timer = timer;
     this.listener = listener;
     probeIn(Duration.ZERO);
@@ -107,10 +111,14 @@ final class StoreFollower implements AutoCloseable {
         .withPlural("clustersecretstores")
         .withNamespaced(false)
         .build();
-    var watch = planeClient
-        .genericKubernetesResources(stores)
-        .withField("metadata.name", name)
-        .runnableInformer(0);
+    var named = planeClient.genericKubernetesResources(stores).withField("metadata.name", name);
+    if (!streams) {
+      var found = named.list().getItems();
+      now(found.isEmpty() ? new SecretStore.Missing(name) : found(found.getFirst()));
+      probeIn(REPEAT);
+      return;
+    }
+    var watch = named.runnableInformer(0);
     watch.exceptionHandler((started, problem) -> {
       if (isUninstalled(problem)) {
         now(new SecretStore.ApiMissing());

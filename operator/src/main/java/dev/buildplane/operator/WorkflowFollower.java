@@ -12,7 +12,7 @@ import org.slf4j.LoggerFactory;
 
 /// Follows the Argo Workflows that runs made in one plane, by one watch through its tunnel. A watch that breaks is taken up
 /// again by itself for as long as this is open.
-final class WorkflowFollower implements AutoCloseable {
+final class WorkflowFollower implements RunWorkflows {
   static final ResourceDefinitionContext ARGO_WORKFLOWS = new ResourceDefinitionContext.Builder()
       .withGroup("argoproj.io")
       .withVersion("v1alpha1")
@@ -32,7 +32,7 @@ final class WorkflowFollower implements AutoCloseable {
         .inAnyNamespace()
         .withLabel(Api.MANAGED_BY, Api.MANAGED_BY_RUNS)
         .runnableInformer(0);
-    informer.addEventHandler(new AnyChange<>(workflow -> tell(workflow, listener)));
+    informer.addEventHandler(new AnyChange<>(workflow -> RunWorkflows.tell(workflow, listener)));
     informer.exceptionHandler((started, problem) -> {
       LOG.debug("watch of Argo Workflows broke off: {}", problem.toString());
       return true;
@@ -40,18 +40,8 @@ final class WorkflowFollower implements AutoCloseable {
     informer.start();
   }
 
-  private static void tell(
-      GenericKubernetesResource workflow, BiConsumer<String, String> listener) {
-    var labels = workflow.getMetadata().getLabels();
-    var name = labels.get(Api.RUN);
-    var namespace = labels.get(Api.RUN_NAMESPACE);
-    if (name != null && namespace != null) {
-      listener.accept(namespace, name);
-    }
-  }
-
-  /// The Argo Workflow as last seen; empty says nothing about whether it exists.
-  Optional<GenericKubernetesResource> seen(String namespace, String name) {
+  @Override
+  public Optional<GenericKubernetesResource> seen(String namespace, String name) {
     return Optional.ofNullable(informer.getIndexer().getByKey(namespace + "/" + name));
   }
 

@@ -64,7 +64,7 @@ class AgentRegistryFuzz {
     registry.apply(
         REPLICA,
         new GatewayEvent.Connection(
-            id, id, "buildplane", planeID, keys, now, now, Optional.empty(), List.of()),
+            id, id, "buildplane", planeID, keys, now, now, Optional.empty(), List.of(), true),
         now);
   }
 

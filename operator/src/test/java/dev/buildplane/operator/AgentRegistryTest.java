@@ -43,7 +43,21 @@ class AgentRegistryTest {
         NOON.plusSeconds(1),
         NOON.plusSeconds(2),
         Optional.empty(),
-        List.of("get pods/log"));
+        List.of("get pods/log"),
+        !agent.startsWith("v0.17"));
+  }
+
+  @Test
+  void aPlaneStreamsWhileOneOfItsAgentsDoes() {
+    registry.apply(A, connectionOf("v0.17", "old", "/one"), NOON);
+    registry.apply(A, connection("new-of-another", "/other"), NOON);
+    registry.apply(A, new GatewayEvent.Synced("r"), NOON);
+    assertThat(registry.streams(ONE)).isFalse();
+
+    registry.apply(A, connection("new", "/one"), NOON);
+    assertThat(registry.streams(ONE)).isTrue();
+    registry.apply(A, new GatewayEvent.Disconnected("new", NOON), NOON);
+    assertThat(registry.streams(ONE)).isFalse();
   }
 
   @Test

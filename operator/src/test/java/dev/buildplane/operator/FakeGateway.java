@@ -23,8 +23,10 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
@@ -50,6 +52,7 @@ final class FakeGateway implements AutoCloseable {
   private final List<BlockingQueue<String>> followers = new CopyOnWriteArrayList<>();
   private final Map<String, String> connections = new TreeMap<>();
   private final Map<String, List<String>> authorized = new TreeMap<>();
+  private final Set<String> json = new HashSet<>();
 
   private final UUID replica = UUID.randomUUID();
 
@@ -98,16 +101,23 @@ final class FakeGateway implements AutoCloseable {
     connect("", certificateExpires, id, planeID, keys);
   }
 
+  /// An agent of v0.17: no watch comes through to it.
+  synchronized void connectJson(String id, String planeID, String... keys) {
+    json.add(id);
+    connect(id, planeID, keys);
+  }
+
   private synchronized void connect(
       String instance, Instant certificateExpires, String id, String planeID, String... keys) {
     var now = Instant.now();
     var line = """
-        {"type":"CONNECTION","connectionID":"%s","planeType":"buildplane","planeID":"%s","authorized":[%s],"connectedAt":"%s","lastSeen":"%s","protocol":"h2","certificateExpires":"%s","agent":{"version":"test"%s}}""".formatted(
+        {"type":"CONNECTION","connectionID":"%s","planeType":"buildplane","planeID":"%s","authorized":[%s],"connectedAt":"%s","lastSeen":"%s","protocol":"%s","certificateExpires":"%s","agent":{"version":"test"%s}}""".formatted(
             id,
             planeID,
             String.join(",", List.of(keys).stream().map(key -> '"' + key + '"').toList()),
             now,
             now,
+            json.contains(id) ? "json" : "h2",
             certificateExpires,
             instance.isEmpty() ? "" : ",\"instance\":\"" + instance + "\"");
     connections.put(id, line);
@@ -200,8 +210,14 @@ final class FakeGateway implements AutoCloseable {
     var segments = exchange.rawPath().substring(PREFIX.length()).split("/", 6);
     var key = (segments[2].equals("_cluster") ? "" : segments[2]) + "/" + segments[3];
     synchronized (this) {
-      if (authorized.values().stream().noneMatch(keys -> keys.contains(key))) {
+      var serving = authorized.keySet().stream()
+          .filter(id -> authorized.get(id).contains(key))
+          .toList();
+      if (serving.isEmpty()) {
         throw new HttpProblem(503, "no agent is connected for " + key);
+      }
+      if (json.containsAll(serving) && exchange.rawQuery().contains("watch=true")) {
+        throw new HttpProblem(501, "no agent of " + key + " carries a watch");
       }
     }
     var query = exchange.rawQuery().isEmpty() ? "" : "?" + exchange.rawQuery();

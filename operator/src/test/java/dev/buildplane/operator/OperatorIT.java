@@ -249,6 +249,33 @@ class OperatorIT {
   }
 
   @Test
+  void aRunOnAPlaneWithoutWatchesGoesThroughItsLife() {
+    world.agentCa("old");
+    world.clusterBuildPlane("old", "");
+    world.gateway.connectJson("old-c1", "old-id", "/old");
+    awaitPlane("old", "Ready", "True Ready");
+    world.hub(RECIPE.formatted("old-recipe", "old"));
+    start("old-1", "old-recipe", "{repo: x}");
+    awaitRun("old-1", "Submitted", "True Submitted");
+    world.engine(CI, "old-1", "{\"phase\":\"Running\"}");
+    awaitRun("old-1", "WorkflowRunning", "True WorkflowRunning");
+
+    // Its agent is updated: from now on a watch comes through.
+    world.gateway.connect("old-c2", "old-id", "/old");
+    world.gateway.disconnect("old-c1");
+    world.engine(CI, "old-1", "{\"phase\":\"Failed\",\"message\":\"child failed\"}");
+    awaitRun("old-1", "WorkflowCompleted", "True WorkflowFailed");
+
+    // And back.
+    start("old-2", "old-recipe", "{repo: x}");
+    awaitRun("old-2", "Submitted", "True Submitted");
+    world.gateway.connectJson("old-c3", "old-id", "/old");
+    world.gateway.disconnect("old-c2");
+    world.engine(CI, "old-2", "{\"phase\":\"Failed\"}");
+    awaitRun("old-2", "WorkflowCompleted", "True WorkflowFailed");
+  }
+
+  @Test
   void whatKeepsARunFromStartingIsTold() {
     start("told-1", "told-recipe", "{}");
     awaitRun("told-1", "WorkflowCompleted", "False WorkflowNotFound");

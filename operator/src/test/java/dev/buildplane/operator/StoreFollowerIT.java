@@ -15,8 +15,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// External Secrets comes to a plane, goes and comes back, and what is known of its store follows.
 class StoreFollowerIT {
@@ -99,11 +100,13 @@ class StoreFollowerIT {
         .untilAsserted(() -> assertThat(follower.state()).isEqualTo(expected));
   }
 
-  @Test
-  void aStoreIsFollowedThroughRemovalAndReturnOfItsKind() {
+  @ParameterizedTest(name = "streams: {0}")
+  @ValueSource(booleans = {true, false})
+  void aStoreIsFollowedThroughRemovalAndReturnOfItsKind(boolean streams) {
     var told = new AtomicInteger();
     try (var timer = new Hasty();
-        var follower = new StoreFollower(world.plane, "vault", timer, told::incrementAndGet)) {
+        var follower =
+            new StoreFollower(world.plane, "vault", streams, timer, told::incrementAndGet)) {
       awaitState(follower, new SecretStore.ApiMissing());
       await()
           .atMost(Duration.ofSeconds(60))
