@@ -10,9 +10,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 
-/// Gateway and agent of OpenChoreo v0.17 as processes: programs that the user has built, started with the flags their Helm charts give them.
-/// They log at level `warn` here, where by default they write several lines for a request. The gateway listens on all addresses of the machine, also
-/// on port 8080 for its health: it knows no other way.
+/// Gateway and agent of OpenChoreo v0.17 as processes: programs that the user has built, started with flags of their own. They log
+/// at level `warn` here, where by default they write several lines for a request. The gateway listens on all addresses of the machine,
+/// also on port 8080 for its health: it knows no other way.
 final class OpenChoreo {
   private static final Duration LISTENS_WITHIN = Duration.ofSeconds(20);
   private static final Duration LOOK_EVERY = Duration.ofMillis(50);

@@ -52,16 +52,19 @@ final class AnswerDeadlines {
   private void look() {
     timed = false;
     long now = loop.ticker().nanoTime();
-    while (first != null && now - first.planesTurnSince >= limitNanos) {
-      var due = first;
-      due.leave();
-      if (due.callersTurn.getAsBoolean()) {
-        due.join();
-      } else {
-        due.tooLate.run();
+    try {
+      while (first != null && now - first.planesTurnSince >= limitNanos) {
+        var due = first;
+        due.leave();
+        if (due.callersTurn.getAsBoolean()) {
+          due.join();
+        } else {
+          due.tooLate.run();
+        }
       }
+    } finally {
+      time(); // one call that fails must not leave the others without their deadline
     }
-    time();
   }
 
   /// That of one call.

@@ -12,9 +12,10 @@ import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
-/// Audits requests that a policy turned away, or the server before it as one of another site's page, whose callers therefore are not known. Anybody can make them in any number, so
-/// in each [#WINDOW] only [#PER_ADDRESS] of one address and [#IN_ALL] together get an event of their own; at the end of the window
-/// one more event, that of the last one without, tells how many there were. At under 1.5 KiB an event that is less than 270 MiB a day.
+/// Audits requests that a policy turned away, or the server before it as those of another site's page; their callers therefore are not
+/// known. Anybody can make them in any number, so in each [#WINDOW] only [#PER_ADDRESS] of one address and [#IN_ALL] together get an
+/// event of their own; at the end of the window one more event, that of the last one without, tells how many there were. At under
+/// 1.5 KiB an event that is less than 270 MiB a day.
 ///
 /// Thread-safe; the fields below `lock` are guarded by it.
 final class StrangersAudit {

@@ -106,6 +106,19 @@ class AnswerDeadlinesTest {
   }
 
   @Test
+  void oneThatFailsLeavesTheOthersTheirs() {
+    deadlines.start(() -> false, () -> {
+      throw new IllegalStateException("a bug");
+    });
+    start("next");
+    pass(10);
+    start("last");
+    pass(50);
+    pass(10);
+    assertThat(late).containsExactly("next", "last");
+  }
+
+  @Test
   void oneThatIsTooLateMayStartAnother() {
     deadlines.start(() -> false, () -> {
       late.add("first try");
