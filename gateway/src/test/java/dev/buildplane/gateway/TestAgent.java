@@ -27,14 +27,13 @@ import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
-import io.netty.handler.codec.http2.DefaultHttp2GoAwayFrame;
-import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
-import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.util.AttributeKey;
 import io.netty.util.ReferenceCountUtil;
 import java.net.URI;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -61,6 +60,8 @@ final class TestAgent implements AutoCloseable {
 
   /// With the next request it says GOAWAY for those after it (RFC 9113 section 6.8), without the grace a tunnel gives.
   volatile boolean leaving;
+
+  private volatile int lastTaken = Integer.MAX_VALUE;
 
   private final AgentTunnel tunnel;
 
@@ -138,7 +139,23 @@ final class TestAgent implements AutoCloseable {
 
   /// Answers by path.
   private final class Target extends ChannelInboundHandlerAdapter {
+    private static final AttributeKey<Integer> STREAMS = AttributeKey.valueOf("test.streams");
+
     private String path = "";
+
+    /// A gateway takes 1, 3, 5 and so on.
+    private int stream;
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext ctx) {
+      var before = ctx.channel().parent().attr(STREAMS);
+      stream = before.get() == null ? 1 : before.get() + 2;
+      before.set(stream);
+    }
+
+    private static void frame(Channel connection, String hex) {
+      connection.writeAndFlush(Unpooled.wrappedBuffer(HexFormat.of().parseHex(hex)));
+    }
 
     @Override
     public void channelActive(ChannelHandlerContext ctx) {
@@ -168,17 +185,21 @@ final class TestAgent implements AutoCloseable {
     }
 
     private void begin(ChannelHandlerContext ctx, HttpRequest request) {
+      if (stream > lastTaken) {
+        return; // it has said that it does nothing with it
+      }
       path = request.uri();
       requests.add(request);
       if (leaving) {
         leaving = false;
-        ctx.channel().parent().writeAndFlush(new DefaultHttp2GoAwayFrame(Http2Error.NO_ERROR));
+        lastTaken = stream;
+        // Length 8, GOAWAY, no flags, stream 0; the last stream taken, NO_ERROR.
+        frame(ctx.channel().parent(), "000008070000000000" + "%08x00000000".formatted(stream));
       }
       if (refusing) {
-        // Past the tunnel's own codec, which refuses for want of memory only.
-        ctx.pipeline()
-            .firstContext()
-            .writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.REFUSED_STREAM));
+        // Past the stream, which refuses for want of memory only: length 4, RST_STREAM, no flags; REFUSED_STREAM.
+        frame(ctx.channel().parent(), "0000040300%08x00000007".formatted(stream));
+        ctx.close();
         return;
       }
       if (path.startsWith("/watch")) {

@@ -49,6 +49,12 @@ final class HeaderMapping {
     return headers.containsValue(HttpHeaderNames.UPGRADE, SPDY_WIRE, true) ? SPDY_WIRE : null;
   }
 
+  /// Whether the head of an answer says that another will follow.
+  static boolean isInterim(@Nullable Http2Headers head) {
+    var status = head == null ? null : head.status();
+    return status != null && status.charAt(0) == '1';
+  }
+
   static Http2Headers toHttp2(HttpHeaders from) {
     var to = new DefaultHttp2Headers(true, from.size() + 5);
     copy(from, to);

@@ -2,17 +2,8 @@ package dev.buildplane.tunnel;
 
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
-import io.netty.channel.ChannelInitializer;
 import io.netty.channel.EventLoop;
-import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.handler.codec.http.HttpHeaders;
-import io.netty.handler.codec.http2.Http2Connection;
-import io.netty.handler.codec.http2.Http2Exception;
-import io.netty.handler.codec.http2.Http2FrameCodec;
-import io.netty.handler.codec.http2.Http2MultiplexHandler;
-import io.netty.handler.codec.http2.Http2StreamChannel;
-import io.netty.handler.codec.http2.Http2StreamChannelBootstrap;
-import io.netty.handler.flush.FlushConsolidationHandler;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.security.SecureRandom;
@@ -20,21 +11,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /// Assembles the pipeline of a tunnel, and the two ends' faces on it:
-/// `TLS -> WebSocketCodec -> HTTP/2 codec -> BudgetHandler -> FlushConsolidationHandler -> multiplexer -> TunnelConnection`.
+/// `TLS -> WebSocketCodec -> Http2Link -> TunnelConnection`.
 final class Http2Tunnel {
   /// Stream ids end at 2^30 per connection; a tunnel is drained, and so replaced, long before.
   static final int ROTATE_AFTER_STREAMS = 1 << 28;
-
-  /// Flushes of streams within one turn of the event loop become one, so that they share a WebSocket frame, a TLS record and a system call; after
-  /// this many it is not put off further.
-  private static final int FLUSHES_TOGETHER = 256;
-
-  /// Window of the connection. It is refilled whatever readers do ([TunnelCodecBuilder]), so it protects nothing; a small one only bounds what
-  /// all streams together have under way in a round trip. This much is 640 MiB/s at 100 ms.
-  private static final int CONNECTION_WINDOW_BYTES = 64 << 20;
 
   private static final SecureRandom SEEDS = new SecureRandom();
 
@@ -46,11 +30,9 @@ final class Http2Tunnel {
       List<ChannelHandler> replaced,
       TunnelSettings settings) {
     var connection = new TunnelConnection(channel, settings, settings.gatewayPingAfter());
-    var codec = TunnelCodecBuilder.gatewayEnd(settings).build();
-    codec.connection().addListener(connection.streamCounter());
-    var multiplexer = new Http2MultiplexHandler(new RefuseStreams(connection));
-    assemble(connection, replaced, WebSocketCodec.server(connection, masks()), codec, multiplexer);
-    return new GatewayEnd(connection, WebSocketHandshake.metadata(handshake));
+    var link = Http2Link.opening(connection);
+    assemble(connection, replaced, WebSocketCodec.server(connection, masks()), link);
+    return new GatewayEnd(connection, link, WebSocketHandshake.metadata(handshake));
   }
 
   static AgentTunnel installAgentEnd(
@@ -60,73 +42,32 @@ final class Http2Tunnel {
       ChannelHandler streams,
       Optional<String> gatewayReplica) {
     var connection = new TunnelConnection(channel, settings, settings.pingInterval());
-    var codec = TunnelCodecBuilder.agentEnd(settings).build();
-    codec.connection().addListener(connection.streamCounter());
-    // Requests of a lost tunnel have nobody to answer. The channel of one whose body is not read would wait for that.
-    var open = new DefaultChannelGroup(channel.eventLoop());
-    connection.closed().thenRun(() -> open.forEach(stream -> stream.unsafe().closeForcibly()));
-    var multiplexer = new Http2MultiplexHandler(new ChannelInitializer<Http2StreamChannel>() {
-      @Override
-      protected void initChannel(Http2StreamChannel stream) {
-        open.add(stream);
-        stream.pipeline().addLast(new AgentStreamCodec(connection), streams);
-      }
+    var link = Http2Link.accepting(connection, accepting -> {
+      var stream = new AgentStream(connection, accepting);
+      stream.channel().pipeline().addLast(streams);
+      channel.eventLoop().register(stream.channel());
+      return stream;
     });
-    assemble(connection, replaced, WebSocketCodec.client(connection, masks()), codec, multiplexer);
+    assemble(connection, replaced, WebSocketCodec.client(connection, masks()), link);
     return new AgentEnd(connection, gatewayReplica);
   }
 
   /// Ours go in before the HTTP handlers leave: what those had read ahead is handed to the next handler. The HTTP/2 preface, sent
-  /// when its codec is added, waits in the WebSocket codec for the flush, by when nothing is left to mistake it for HTTP.
+  /// when the link is added, waits in the WebSocket codec until nothing is left to mistake it for HTTP.
   private static void assemble(
       TunnelConnection connection,
       List<ChannelHandler> replaced,
       WebSocketCodec webSocket,
-      Http2FrameCodec codec,
-      Http2MultiplexHandler multiplexer) {
+      Http2Link link) {
     var pipeline = connection.channel().pipeline();
-    pipeline.addLast(webSocket);
-    pipeline.addLast(codec);
-    openConnectionWindow(codec.connection());
-    pipeline.addLast(new BudgetHandler(connection, codec.connection()));
-    pipeline.addLast(new FlushConsolidationHandler(FLUSHES_TOGETHER, true));
-    pipeline.addLast(multiplexer);
-    pipeline.addLast(connection);
+    connection.over(link);
+    pipeline.addLast(webSocket, link, connection);
     replaced.forEach(pipeline::remove);
     webSocket.start();
   }
 
-  private static void openConnectionWindow(Http2Connection http2) {
-    var flow = http2.local().flowController();
-    var all = http2.connectionStream();
-    try {
-      flow.incrementWindowSize(all, CONNECTION_WINDOW_BYTES - flow.initialWindowSize(all));
-    } catch (Http2Exception e) {
-      throw new IllegalStateException("expected a window that HTTP/2 allows", e);
-    }
-  }
-
   private static SplittableRandom masks() {
     return new SplittableRandom(SEEDS.nextLong());
-  }
-
-  /// Only the gateway opens streams (RFC 9113 section 5.1.1; push is off): an agent that does loses its tunnel, and not one stream
-  /// after the other, of which there is no end.
-  @ChannelHandler.Sharable
-  private static final class RefuseStreams extends ChannelInitializer<Channel> {
-    private final TunnelConnection connection;
-
-    RefuseStreams(TunnelConnection connection) {
-      this.connection = connection;
-    }
-
-    @Override
-    protected void initChannel(Channel stream) {
-      stream.close();
-      connection.close(new CloseReason(
-          CloseReason.Code.PROTOCOL_ERROR,
-          "the agent opened a stream, which only the gateway may"));
-    }
   }
 
   private static final class AgentEnd extends TunnelEnd implements AgentTunnel {
@@ -144,11 +85,13 @@ final class Http2Tunnel {
   }
 
   private static final class GatewayEnd extends TunnelEnd implements GatewayTunnel {
+    private final Http2Link link;
     private final Map<String, String> metadata;
     private final AtomicInteger opened = new AtomicInteger();
 
-    GatewayEnd(TunnelConnection connection, Map<String, String> metadata) {
+    GatewayEnd(TunnelConnection connection, Http2Link link, Map<String, String> metadata) {
       super(connection);
+      this.link = link;
       this.metadata = metadata;
     }
 
@@ -156,10 +99,7 @@ final class Http2Tunnel {
     public Future<Channel> openStream(ChannelHandler handler) {
       Promise<Channel> opening = connection.channel().eventLoop().newPromise();
       if (connection.isClosed()) {
-        return opening.setFailure(new TunnelException(
-            TunnelException.Code.CONNECTION_LOST,
-            true,
-            connection.reasonOrLost().detail()));
+        return opening.setFailure(lost());
       }
       if (connection.isDraining()) {
         return opening.setFailure(new TunnelException(
@@ -184,24 +124,28 @@ final class Http2Tunnel {
     }
 
     private void open(ChannelHandler handler, Promise<Channel> opening) {
-      new Http2StreamChannelBootstrap(connection.channel())
-          .handler(new ChannelInitializer<Http2StreamChannel>() {
-            @Override
-            protected void initChannel(Http2StreamChannel stream) {
-              stream.pipeline().addLast(new GatewayStreamCodec(connection), handler);
-            }
-          })
-          .open()
-          .addListener((Future<Http2StreamChannel> done) -> {
-            if (done.isSuccess()) {
-              opening.setSuccess(done.getNow());
-            } else {
-              opening.setFailure(new TunnelException(
-                  TunnelException.Code.CONNECTION_LOST,
-                  true,
-                  connection.reasonOrLost().detail()));
-            }
-          });
+      var loop = connection.channel().eventLoop();
+      if (!loop.inEventLoop()) {
+        try {
+          loop.execute(() -> open(handler, opening));
+        } catch (RejectedExecutionException loopIsGone) {
+          opening.setFailure(lost());
+        }
+        return;
+      }
+      if (connection.isClosed()) {
+        opening.setFailure(lost());
+        return;
+      }
+      var stream = new GatewayStream(connection, link).channel();
+      stream.pipeline().addLast(handler);
+      loop.register(stream);
+      opening.setSuccess(stream);
+    }
+
+    private TunnelException lost() {
+      return new TunnelException(
+          TunnelException.Code.CONNECTION_LOST, true, connection.reasonOrLost().detail());
     }
 
     @Override

@@ -94,9 +94,9 @@ final class JsonAgentStream implements StreamChannel.Carrier {
   // ---- the answer
 
   @Override
-  public void wrote(Object message) {
+  public boolean write(Object message) {
     if (answered) {
-      return;
+      return true;
     }
     switch (message) {
       case StatusAnswer failure -> failed(failure);
@@ -116,6 +116,7 @@ final class JsonAgentStream implements StreamChannel.Carrier {
     if (message instanceof HttpContent content && head != null) {
       more(content);
     }
+    return true;
   }
 
   private void failed(StatusAnswer failure) {

@@ -50,7 +50,7 @@ final class JsonGatewayStream implements StreamChannel.Carrier {
   // ---- to the agent
 
   @Override
-  public void wrote(Object message) throws TunnelException {
+  public boolean write(Object message) throws TunnelException {
     if (message instanceof HttpRequest request) {
       begin(request);
     }
@@ -61,6 +61,7 @@ final class JsonGatewayStream implements StreamChannel.Carrier {
           TunnelException.Code.PROTOCOL,
           "expected an HTTP message, found " + message.getClass().getSimpleName());
     }
+    return true;
   }
 
   private void begin(HttpRequest request) throws TunnelException {

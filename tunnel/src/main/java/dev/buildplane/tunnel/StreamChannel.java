@@ -1,36 +1,48 @@
 package dev.buildplane.tunnel;
 
+import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufHolder;
 import io.netty.channel.AbstractChannel;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelConfig;
+import io.netty.channel.ChannelId;
 import io.netty.channel.ChannelMetadata;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.DefaultChannelConfig;
 import io.netty.channel.EventLoop;
+import io.netty.channel.FixedRecvByteBufAllocator;
+import io.netty.channel.RecvByteBufAllocator;
 import io.netty.util.ReferenceCountUtil;
 import java.net.SocketAddress;
 import java.util.ArrayDeque;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
-/// One exchange of a connection without streams of its own, as a channel: what the owner writes goes to a [Carrier], what the
-/// carrier delivers is read as the owner asks for it (`autoRead`, `read()`), about [#READ_BYTES] at a time.
+/// One exchange of a connection, as a channel: what the owner writes goes to a [Carrier], what the carrier delivers is read as the owner asks for it
+/// (`autoRead`, `read()`), about [#READ_BYTES] at a time.
 ///
-/// Runs on the event loop of the connection. Like any channel its `write`, `close`, `read` may be called from other threads;
-/// [#deliver], [#endAfterDelivery] and [#fail] on the loop only.
+/// Runs on the event loop of the connection. Like any channel its `write`, `close`, `read` may be called from other threads; what the carrier
+/// calls, on the loop only.
 final class StreamChannel extends AbstractChannel {
   static final int READ_BYTES = 64 << 10;
 
   private static final ChannelMetadata METADATA = new ChannelMetadata(false);
 
+  /// Reads are of messages; no buffer is ever allocated by it.
+  private static final RecvByteBufAllocator UNUSED = new FixedRecvByteBufAllocator(1);
+
   /// The other side of the channel. Called on the loop.
   interface Carrier {
-    /// The owner wrote `message`, which stays the channel's: what is needed of it is copied.
+    /// The owner wrote `message`, which stays the channel's: what is needed of it is copied or retained.
     ///
+    /// @return whether all of it has been taken; if not, the same message is offered again after [#resume], before any other
     /// @throws TunnelException fails the write
-    void wrote(Object message) throws TunnelException;
+    boolean write(Object message) throws TunnelException;
+
+    /// No more is written now.
+    default void flushed() {}
 
     /// So many bytes of what was delivered have been read.
     void read(int bytes);
@@ -40,11 +52,13 @@ final class StreamChannel extends AbstractChannel {
   }
 
   private final Carrier carrier;
-  private final ChannelConfig config = new DefaultChannelConfig(this);
+  private final ChannelConfig config = new Config();
   private final ArrayDeque<Object> arrived = new ArrayDeque<>();
   private volatile boolean open = true;
   private volatile boolean registered;
   private boolean readAsked;
+  private boolean readBegun;
+  private int readBytes;
   private boolean endAfterDelivery;
 
   StreamChannel(Channel connection, Carrier carrier) {
@@ -53,6 +67,34 @@ final class StreamChannel extends AbstractChannel {
   }
 
   // ---- the carrier's side
+
+  /// As [#deliver], but the owner has it at once if he has asked for it. [#passed] must follow when no more is at hand.
+  void pass(Object message) {
+    if (readBytes >= READ_BYTES) {
+      endRead(); // an owner that keeps up asks for the next one now, and nothing waits
+    }
+    if (!open) {
+      ReferenceCountUtil.release(message);
+    } else if (readAsked && arrived.isEmpty()) {
+      hand(message);
+    } else {
+      arrived.add(message);
+    }
+  }
+
+  /// All that is at hand has been passed: ends what the owner sees as one read.
+  void passed() {
+    if (readBegun) {
+      endRead();
+    }
+  }
+
+  /// What the owner wrote may be taken now.
+  void resume() {
+    if (open) {
+      ((Unsafe) unsafe()).flush0();
+    }
+  }
 
   /// Queues a message for the owner, who will own it.
   void deliver(Object message) {
@@ -99,16 +141,38 @@ final class StreamChannel extends AbstractChannel {
     if (!open || !readAsked || arrived.isEmpty()) {
       return;
     }
+    while (open && readBytes < READ_BYTES && !arrived.isEmpty()) {
+      hand(arrived.remove());
+    }
+    endRead();
+  }
+
+  private void hand(Object message) {
+    int size = size(message);
+    readBegun = true;
+    readBytes += size;
+    carrier.read(size);
+    if (message instanceof StreamEnd) {
+      pipeline().fireUserEventTriggered(message);
+    } else {
+      pipeline().fireChannelRead(message);
+    }
+  }
+
+  private static int size(Object message) {
+    return switch (message) {
+      case ByteBuf bytes -> bytes.readableBytes();
+      case ByteBufHolder holder -> holder.content().readableBytes();
+      default -> 0;
+    };
+  }
+
+  private void endRead() {
+    readBegun = false;
     readAsked = false;
-    int bytes = 0;
-    for (var next = arrived.poll(); next != null; next = arrived.poll()) {
-      int size = next instanceof ByteBufHolder holder ? holder.content().readableBytes() : 0;
-      bytes += size;
-      carrier.read(size);
-      pipeline().fireChannelRead(next);
-      if (bytes >= READ_BYTES) {
-        break;
-      }
+    readBytes = 0;
+    if (!open) {
+      return;
     }
     pipeline().fireChannelReadComplete();
     if (endAfterDelivery && arrived.isEmpty()) {
@@ -128,14 +192,17 @@ final class StreamChannel extends AbstractChannel {
 
   @Override
   protected void doWrite(ChannelOutboundBuffer in) {
-    for (var message = in.current(); message != null; message = in.current()) {
+    for (var message = in.current(); message != null && open; message = in.current()) {
       try {
-        carrier.wrote(message);
+        if (!carrier.write(message)) {
+          break;
+        }
         in.remove();
       } catch (TunnelException refused) {
         in.remove(refused);
       }
     }
+    carrier.flushed();
   }
 
   @Override
@@ -210,7 +277,72 @@ final class StreamChannel extends AbstractChannel {
     return METADATA;
   }
 
+  @Override
+  protected ChannelId newId() {
+    return new Id();
+  }
+
+  /// Cheaper than Netty's, which is unique in the world. Nobody looks for a stream by it.
+  private static final class Id implements ChannelId {
+    private static final AtomicLong LAST = new AtomicLong();
+
+    private final long number = LAST.incrementAndGet();
+
+    @Override
+    public String asShortText() {
+      return "stream-" + number;
+    }
+
+    @Override
+    public String asLongText() {
+      return asShortText();
+    }
+
+    @Override
+    public int compareTo(ChannelId other) {
+      return other instanceof Id id
+          ? Long.compare(number, id.number)
+          : asLongText().compareTo(other.asLongText());
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return this == other;
+    }
+
+    @Override
+    public int hashCode() {
+      return Long.hashCode(number);
+    }
+
+    @Override
+    public String toString() {
+      return asShortText();
+    }
+  }
+
+  private final class Config extends DefaultChannelConfig {
+    Config() {
+      super(StreamChannel.this, UNUSED);
+    }
+
+    /// What the channel asked for by itself is not wanted any more.
+    @Override
+    protected void autoReadCleared() {
+      if (!registered || eventLoop().inEventLoop()) {
+        readAsked = false;
+      } else {
+        later(() -> readAsked &= isAutoRead());
+      }
+    }
+  }
+
   private final class Unsafe extends AbstractUnsafe {
+    @Override
+    protected void flush0() {
+      super.flush0();
+    }
+
     @Override
     public void connect(
         SocketAddress remoteAddress, SocketAddress localAddress, ChannelPromise promise) {

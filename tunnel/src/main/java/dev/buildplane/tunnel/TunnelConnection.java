@@ -3,21 +3,11 @@ package dev.buildplane.tunnel;
 import static java.util.Objects.requireNonNull;
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
-import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
-import io.netty.handler.codec.http2.DefaultHttp2GoAwayFrame;
-import io.netty.handler.codec.http2.DefaultHttp2PingFrame;
-import io.netty.handler.codec.http2.Http2ConnectionAdapter;
 import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2Exception;
-import io.netty.handler.codec.http2.Http2FrameCodec;
-import io.netty.handler.codec.http2.Http2GoAwayFrame;
-import io.netty.handler.codec.http2.Http2PingFrame;
-import io.netty.handler.codec.http2.Http2SettingsFrame;
-import io.netty.handler.codec.http2.Http2Stream;
-import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.net.SocketAddress;
@@ -57,9 +47,9 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
   private long lastPingNanos;
   private long controlWindowNanos;
   private int controlFrames;
-  private int lastStreamTaken = Integer.MAX_VALUE;
   private boolean drainAsked;
   private boolean drainAcknowledged;
+  private @Nullable Http2Link link;
   private @Nullable Future<?> tick;
   private @Nullable Future<?> drainDeadline;
 
@@ -73,29 +63,32 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
     this.bandwidthDelay = new BandwidthDelay(settings.streamWindowBytes());
   }
 
-  private long nanoTime() {
+  long nanoTime() {
     return channel.eventLoop().ticker().nanoTime();
   }
 
-  Http2ConnectionAdapter streamCounter() {
-    return new Http2ConnectionAdapter() {
-      // Comes before the streams it leaves out are closed, and those are told why only afterwards.
-      @Override
-      public void onGoAwayReceived(int lastStreamId, long errorCode, ByteBuf debugData) {
-        lastStreamTaken = lastStreamId;
-      }
+  /// What it speaks through; once, before anything else.
+  void over(Http2Link http2) {
+    link = http2;
+  }
 
-      @Override
-      public void onStreamActive(Http2Stream stream) {
-        activeStreams.incrementAndGet();
-      }
+  private Http2Link link() {
+    var http2 = link;
+    if (http2 == null) {
+      throw new IllegalStateException("not assembled yet");
+    }
+    return http2;
+  }
 
-      @Override
-      public void onStreamClosed(Http2Stream stream) {
-        activeStreams.decrementAndGet();
-        closeIfDrained();
-      }
-    };
+  // ---- told by the link
+
+  void streamBegan() {
+    activeStreams.incrementAndGet();
+  }
+
+  void streamEnded() {
+    activeStreams.decrementAndGet();
+    closeIfDrained();
   }
 
   // ---- asked from any thread
@@ -163,11 +156,6 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
         : new CloseReason(CloseReason.Code.CONNECTION_LOST, "the connection was lost");
   }
 
-  /// Whether the peer has said (GOAWAY) that it did not and will not take a stream with this id. On the event loop.
-  boolean leftOut(int streamId) {
-    return streamId > lastStreamTaken;
-  }
-
   // ---- liveness
 
   @Override
@@ -204,7 +192,7 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
     // Whoever has heard something lately knows that much of the link: the peer's PING, and its answer to ours, prove it as well.
     if (now - Math.max(lastPingNanos, lastHeardNanos) >= pingAfterNanos) {
       lastPingNanos = now;
-      ctx.writeAndFlush(new DefaultHttp2PingFrame(LIVENESS_PING));
+      link().output().ping(false, LIVENESS_PING);
     }
     scheduleTick(ctx);
   }
@@ -225,7 +213,7 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
   /// DATA came. On a link with long round trips a stream is held back by its window; [BandwidthDelay] finds out.
   void dataCame() {
     if (bandwidthDelay.came(nanoTime())) {
-      channel.writeAndFlush(new DefaultHttp2PingFrame(SAMPLE_PING));
+      link().output().ping(false, SAMPLE_PING);
     }
   }
 
@@ -236,40 +224,19 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
 
   // ---- what the peer says about the connection
 
-  @Override
-  public void channelRead(ChannelHandlerContext ctx, Object msg) {
-    if (flooded()) {
-      ReferenceCountUtil.release(msg);
-      ending(new CloseReason(
-          CloseReason.Code.PROTOCOL_ERROR,
-          "the peer sent more than " + TunnelSettings.CONTROL_FRAMES_PER_WINDOW
-              + " frames about the connection within "
-              + TunnelSettings.CONTROL_FRAME_WINDOW.toSeconds() + " s"));
-      ctx.close();
-      return;
+  void pingAnswered(long content) {
+    if (content == DRAIN_PING) {
+      drainAcknowledged = true;
+      closeIfDrained();
+    } else if (content == SAMPLE_PING) {
+      bandwidthDelay.answered();
+    } else if (content == LIVENESS_PING) {
+      settings.meter().answered(nanoTime() - lastPingNanos);
     }
-    switch (msg) {
-      case Http2SettingsFrame frame -> settingsCame(frame);
-      case Http2PingFrame ping
-      when ping.ack() && ping.content() == DRAIN_PING -> {
-        drainAcknowledged = true;
-        closeIfDrained();
-      }
-      case Http2PingFrame ping
-      when ping.ack() && ping.content() == SAMPLE_PING -> bandwidthDelay.answered();
-      case Http2PingFrame ping
-      when ping.ack() && ping.content() == LIVENESS_PING ->
-        settings.meter().answered(nanoTime() - lastPingNanos);
-      case Http2GoAwayFrame frame -> goAwayCame(frame);
-      default -> {
-        // Acknowledgements and unknown frames ask for nothing.
-      }
-    }
-    ReferenceCountUtil.release(msg);
   }
 
-  /// PING, SETTINGS and the like: work without a request, which the other tunnels of this event loop would wait for.
-  private boolean flooded() {
+  /// Counts a frame about the connection; true beyond what [TunnelSettings] allow.
+  boolean flooded() {
     long now = nanoTime();
     if (now - controlWindowNanos > TunnelSettings.CONTROL_FRAME_WINDOW.toNanos()) {
       controlWindowNanos = now;
@@ -278,36 +245,24 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
     return ++controlFrames > TunnelSettings.CONTROL_FRAMES_PER_WINDOW;
   }
 
-  private void settingsCame(Http2SettingsFrame frame) {
-    var theirs = frame.settings();
-    var streams = theirs.maxConcurrentStreams();
-    if (streams != null) {
-      peerMaxStreams = streams;
-    }
-    peerTakesConnect |= Boolean.TRUE.equals(theirs.connectProtocolEnabled());
-    boundEncoderTable();
+  void peerTakesStreams(long most) {
+    peerMaxStreams = most;
+  }
+
+  void peerTakesConnect(boolean takes) {
+    peerTakesConnect |= takes;
+  }
+
+  /// SETTINGS came.
+  void settled() {
     up.complete(null);
   }
 
-  /// The peer may let our encoder remember up to 4 GiB of header fields (RFC 9113 section 6.5.2). What it remembers is our memory,
-  /// for as long as the tunnel lasts.
-  private void boundEncoderTable() {
-    var codec = channel.pipeline().get(Http2FrameCodec.class);
-    var table = codec.encoder().configuration().headersConfiguration();
-    try {
-      table.maxHeaderTableSize(
-          Math.min(table.maxHeaderTableSize(), TunnelSettings.ENCODER_TABLE_BYTES));
-    } catch (Http2Exception e) {
-      throw new IllegalStateException("a smaller table is always allowed", e);
-    }
-  }
-
-  private void goAwayCame(Http2GoAwayFrame frame) {
-    if (frame.errorCode() != Http2Error.NO_ERROR.code()) {
+  void goAwayCame(long code) {
+    if (code != Http2Error.NO_ERROR.code()) {
       ending(new CloseReason(
           CloseReason.Code.PROTOCOL_ERROR,
-          "the peer ended the connection with HTTP/2 error "
-              + Http2Error.valueOf(frame.errorCode())));
+          "the peer ended the connection with HTTP/2 error " + Http2Error.valueOf(code)));
     }
     draining.complete(null);
   }
@@ -326,9 +281,8 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
     draining.complete(null);
     // The highest stream id, so that nothing already on its way is refused (RFC 9113 section 6.8). Once the PING is answered,
     // everything the peer had sent before it saw the GOAWAY has come.
-    channel.write(
-        new DefaultHttp2GoAwayFrame(Http2Error.NO_ERROR).setExtraStreamIds(Integer.MAX_VALUE));
-    channel.writeAndFlush(new DefaultHttp2PingFrame(DRAIN_PING));
+    link().output().goAway(Integer.MAX_VALUE, Http2Error.NO_ERROR);
+    link().output().ping(false, DRAIN_PING);
     long limit = settings.drainLimit().toNanos();
     drainDeadline = channel
         .eventLoop()

@@ -2,6 +2,8 @@ package dev.buildplane.tunnel;
 
 import static java.util.Objects.requireNonNull;
 
+import io.netty.handler.codec.http2.Http2Error;
+
 /// Why a stream or a dial through a tunnel failed.
 ///
 /// The message says what happened in words a caller may be shown; it never holds header values or
@@ -60,6 +62,26 @@ public sealed class TunnelException extends Exception permits HandshakeRefused {
               DIAL_FAILED -> false;
         },
         message);
+  }
+
+  /// What a RST_STREAM of the peer says.
+  ///
+  /// @param code an error code of RFC 9113 section 7
+  static TunnelException ofReset(long code) {
+    var error = Http2Error.valueOf(code);
+    if (error == Http2Error.REFUSED_STREAM) {
+      return new TunnelException(
+          Code.REFUSED, "the peer refused the stream and did nothing with it");
+    }
+    if (error == Http2Error.CANCEL) {
+      return new TunnelException(Code.CANCELLED, "the peer cancelled the stream");
+    }
+    if (error == Http2Error.ENHANCE_YOUR_CALM) {
+      return new TunnelException(
+          Code.SHED, "the stream was not read while memory was short, and was given up");
+    }
+    return new TunnelException(
+        Code.RESET, "the peer broke the stream off with HTTP/2 error " + error);
   }
 
   public Code code() {

@@ -226,7 +226,8 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
       writeOther(ctx, msg, promise);
     } else if (closing) {
       bytes.release();
-      promise.tryFailure(
+      complete(
+          promise,
           new TunnelException(TunnelException.Code.CONNECTION_LOST, "the WebSocket is closing"));
     } else {
       pending.add(new Pending(bytes, promise));

@@ -1,6 +1,5 @@
 package dev.buildplane.tunnel;
 
-import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.http.DefaultHttpRequest;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
@@ -13,17 +12,14 @@ import io.netty.handler.codec.http.HttpStatusClass;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
-import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
-import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2Headers;
-import io.netty.handler.codec.http2.Http2HeadersFrame;
 import io.netty.util.AsciiString;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// The server's half of [StreamCodec]: receives the request, sends the answer. Refuses the stream, before anyone sees it, while
+/// The server's half of [Http2Stream]: receives the request, sends the answer. Refuses the stream, before anyone sees it, while
 /// the memory budget is spent.
-final class AgentStreamCodec extends StreamCodec {
+final class AgentStream extends Http2Stream {
   private static final Set<HttpMethod> WITH_BODY =
       Set.of(HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH);
 
@@ -31,8 +27,8 @@ final class AgentStreamCodec extends StreamCodec {
   private boolean upgradeAsked;
   private boolean answered;
 
-  AgentStreamCodec(TunnelConnection connection) {
-    super(connection);
+  AgentStream(TunnelConnection connection, Http2Link link) {
+    super(connection, link);
   }
 
   @Override
@@ -46,19 +42,22 @@ final class AgentStreamCodec extends StreamCodec {
   }
 
   @Override
+  boolean isAnswer() {
+    return false;
+  }
+
+  @Override
   boolean requestWasWhole() {
     return upgradeAsked;
   }
 
   @Override
-  void headCame(ChannelHandlerContext ctx, Http2HeadersFrame frame) throws TunnelException {
+  void headCame(Http2Headers headers, boolean end) throws TunnelException {
     if (!connection.settings().budget().takesStreams()) {
-      ctx.writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.REFUSED_STREAM));
-      close(ctx, ctx.newPromise());
+      refuse();
       return;
     }
     requestCame = true;
-    var headers = frame.headers();
     var protocol = headers.get(Http2Headers.PseudoHeaderName.PROTOCOL.value());
     upgradeAsked = protocol != null;
     var request = new DefaultHttpRequest(
@@ -68,14 +67,14 @@ final class AgentStreamCodec extends StreamCodec {
     if (protocol != null) {
       request.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE);
       request.headers().set(HttpHeaderNames.UPGRADE, upgrade(protocol));
-      ctx.fireChannelRead(request);
-      ctx.fireChannelRead(LastHttpContent.EMPTY_LAST_CONTENT);
+      pass(request);
+      pass(LastHttpContent.EMPTY_LAST_CONTENT);
       return;
     }
-    frame(request, frame.isEndStream());
-    ctx.fireChannelRead(request);
-    if (frame.isEndStream()) {
-      endInbound(ctx);
+    frame(request, end);
+    pass(request);
+    if (end) {
+      endInbound();
     }
   }
 

@@ -1,6 +1,5 @@
 package dev.buildplane.tunnel;
 
-import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.DefaultHttpResponse;
 import io.netty.handler.codec.http.HttpHeaderNames;
@@ -14,12 +13,11 @@ import io.netty.handler.codec.http.HttpStatusClass;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http2.Http2Headers;
-import io.netty.handler.codec.http2.Http2HeadersFrame;
 import io.netty.util.AsciiString;
 import org.jspecify.annotations.Nullable;
 
-/// The client's half of [StreamCodec]: sends the request, receives the answer.
-final class GatewayStreamCodec extends StreamCodec {
+/// The client's half of [Http2Stream]: sends the request, receives the answer.
+final class GatewayStream extends Http2Stream {
   private static final AsciiString CONNECT = HttpMethod.CONNECT.asciiName();
   private static final AsciiString HTTPS = AsciiString.cached("https");
 
@@ -28,8 +26,8 @@ final class GatewayStreamCodec extends StreamCodec {
   private boolean answered;
   private @Nullable AsciiString upgrade;
 
-  GatewayStreamCodec(TunnelConnection connection) {
-    super(connection);
+  GatewayStream(TunnelConnection connection, Http2Link link) {
+    super(connection, link);
   }
 
   @Override
@@ -75,6 +73,11 @@ final class GatewayStreamCodec extends StreamCodec {
   }
 
   @Override
+  boolean isAnswer() {
+    return true;
+  }
+
+  @Override
   boolean requestWasWhole() {
     return false;
   }
@@ -85,26 +88,26 @@ final class GatewayStreamCodec extends StreamCodec {
   }
 
   @Override
-  void headCame(ChannelHandlerContext ctx, Http2HeadersFrame frame) throws TunnelException {
-    var status = status(frame.headers());
+  void headCame(Http2Headers headers, boolean end) throws TunnelException {
+    var status = status(headers);
     if (status.codeClass() == HttpStatusClass.INFORMATIONAL) {
-      informationalCame(ctx, frame, status);
+      informationalCame(headers, end, status);
       return;
     }
     answered = true;
     if (upgrade != null && status.code() == HttpResponseStatus.OK.code()) {
-      upgraded(ctx, frame, upgrade);
+      upgraded(headers, end, upgrade);
       return;
     }
     var response = new DefaultHttpResponse(HttpVersion.HTTP_1_1, status);
-    HeaderMapping.toHttp1(frame.headers(), response.headers());
-    frame(response, frame.isEndStream());
+    HeaderMapping.toHttp1(headers, response.headers());
+    frame(response, end);
     if (upgrade != null) {
-      endOutbound(ctx);
+      endRequest();
     }
-    ctx.fireChannelRead(response);
-    if (frame.isEndStream()) {
-      endInbound(ctx);
+    pass(response);
+    if (end) {
+      endInbound();
     }
   }
 
@@ -120,22 +123,21 @@ final class GatewayStreamCodec extends StreamCodec {
     }
   }
 
-  private static void informationalCame(
-      ChannelHandlerContext ctx, Http2HeadersFrame frame, HttpResponseStatus status)
+  private void informationalCame(Http2Headers headers, boolean end, HttpResponseStatus status)
       throws TunnelException {
-    if (frame.isEndStream() || status.equals(HttpResponseStatus.SWITCHING_PROTOCOLS)) {
+    if (end || status.equals(HttpResponseStatus.SWITCHING_PROTOCOLS)) {
       throw new TunnelException(
           TunnelException.Code.PROTOCOL, "expected an interim answer, found " + status);
     }
     var interim = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status);
-    HeaderMapping.toHttp1(frame.headers(), interim.headers());
-    ctx.fireChannelRead(interim);
+    HeaderMapping.toHttp1(headers, interim.headers());
+    pass(interim);
   }
 
-  private void upgraded(ChannelHandlerContext ctx, Http2HeadersFrame frame, AsciiString protocol) {
+  private void upgraded(Http2Headers headers, boolean end, AsciiString protocol) {
     var switching =
         new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.SWITCHING_PROTOCOLS);
-    HeaderMapping.toHttp1(frame.headers(), switching.headers());
+    HeaderMapping.toHttp1(headers, switching.headers());
     switching.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE);
     switching
         .headers()
@@ -143,9 +145,9 @@ final class GatewayStreamCodec extends StreamCodec {
             HttpHeaderNames.UPGRADE,
             protocol.equals(HeaderMapping.SPDY_WIRE) ? HeaderMapping.SPDY : protocol);
     openRawPipe();
-    ctx.fireChannelRead(switching);
-    if (frame.isEndStream()) {
-      endInbound(ctx);
+    pass(switching);
+    if (end) {
+      endInbound();
     }
   }
 
