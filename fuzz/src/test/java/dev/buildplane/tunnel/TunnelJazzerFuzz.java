@@ -185,6 +185,12 @@ class TunnelJazzerFuzz {
       channel.runPendingTasks();
       channel.checkException();
     } finally {
+      if (channel.isOpen()) {
+        channel
+            .pipeline()
+            .firstContext()
+            .close(); // as a connection that breaks: nobody answers a close
+      }
       channel.finishAndReleaseAll();
     }
     assertThat(channel.isOpen()).isFalse();
@@ -192,11 +198,10 @@ class TunnelJazzerFuzz {
   }
 
   private static ByteBuf message(byte[] payload, boolean masked) {
-    var frame = Unpooled.buffer()
-        .writeByte(0x82)
-        .writeByte((masked ? 0x80 : 0) | 127)
-        .writeLong(payload.length);
-    return (masked ? frame.writeInt(0) : frame).writeBytes(payload);
+    var frame = Unpooled.buffer();
+    new WebSocketFrameWriter(masked, () -> 0)
+        .head(frame, WebSocketFrameReader.BINARY, payload.length);
+    return frame.writeBytes(payload);
   }
 
   /// Answers requests, and lets everything else go.
