@@ -66,11 +66,14 @@ final class StoreFollower implements AutoCloseable {
     return state;
   }
 
-  private void probeIn(Duration delay) {
-    timer.schedule(
-        () -> Thread.ofVirtual().name("store-probe").start(this::probe),
-        delay.toMillis(),
-        TimeUnit.MILLISECONDS);
+  /// Under the lock, as the timer ends soon after this has been closed.
+  private synchronized void probeIn(Duration delay) {
+    if (!closed) {
+      timer.schedule(
+          () -> Thread.ofVirtual().name("store-probe").start(this::probe),
+          delay.toMillis(),
+          TimeUnit.MILLISECONDS);
+    }
   }
 
   private void probe() {
@@ -165,11 +168,11 @@ final class StoreFollower implements AutoCloseable {
         return;
       }
       asking = true;
+      timer.schedule(
+          () -> Thread.ofVirtual().name("store-kind").start(() -> ask(watch, version)),
+          delay.toMillis(),
+          TimeUnit.MILLISECONDS);
     }
-    timer.schedule(
-        () -> Thread.ofVirtual().name("store-kind").start(() -> ask(watch, version)),
-        delay.toMillis(),
-        TimeUnit.MILLISECONDS);
   }
 
   private void ask(SharedIndexInformer<GenericKubernetesResource> watch, String version) {
