@@ -8,21 +8,15 @@ import dev.buildplane.tunnel.StreamEnd;
 import dev.buildplane.tunnel.TunnelException;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.codec.http.DefaultHttpContent;
 import io.netty.handler.codec.http.HttpContent;
-import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -101,15 +95,17 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       trace.propagate(request.headers());
     }
     bodyWaits = HttpUtil.is100ContinueExpected(request);
-    carrier.open(new FromPlane(request), upgrade).addListener(opening -> {
-      if (!opening.isSuccess()) {
-        onLoop(() -> unopened(opening.cause()));
-      }
-    });
+    carrier
+        .open(new FromPlane(this, exchange.eventLoop(), request), upgrade)
+        .addListener(opening -> {
+          if (!opening.isSuccess()) {
+            onLoop(() -> unopened(opening.cause()));
+          }
+        });
   }
 
   /// The stream is there and has the request; nothing of the answer has been passed on before.
-  private void opened(Channel opened) {
+  void opened(Channel opened) {
     if (over || exchange.closed()) {
       opened.close();
       callerDone();
@@ -188,7 +184,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     failed(problem, End.CANCELLED);
   }
 
-  private void streamWritable() {
+  void streamWritable() {
     if (!over && !bodyWaits && stream != null) {
       exchange.demand();
     }
@@ -196,7 +192,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
 
   // ---- plane to caller ----
 
-  private void fromPlane(Object message) {
+  void fromPlane(Object message) {
     if (over || revoked) {
       ReferenceCountUtil.release(message);
       return;
@@ -291,7 +287,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     }
   }
 
-  private void planePaused() {
+  void planePaused() {
     if (over) {
       return;
     }
@@ -311,7 +307,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     }
   }
 
-  private void planeEnded() {
+  void planeEnded() {
     answerEnded = true;
     exchange.end(Headers.EMPTY);
   }
@@ -338,7 +334,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
         End.DEADLINE);
   }
 
-  private void streamFailed(Throwable cause) {
+  void streamFailed(Throwable cause) {
     if (answerEnded || over) {
       return;
     }
@@ -376,7 +372,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     };
   }
 
-  private void streamGone() {
+  void streamGone() {
     if (!answerEnded) {
       failed(
           new HttpProblem(
@@ -430,87 +426,6 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       action.run();
     } else {
       exchange.eventLoop().execute(action);
-    }
-  }
-
-  /// The stream's handler: sends the request as soon as the stream is there, then passes everything over to the caller's loop, in order; what one
-  /// read of the stream brought passes at once.
-  private final class FromPlane extends ChannelInboundHandlerAdapter {
-    private final HttpRequest request;
-    private List<Object> passing = new ArrayList<>(2);
-
-    FromPlane(HttpRequest request) {
-      this.request = request;
-    }
-
-    @Override
-    public void handlerAdded(ChannelHandlerContext ctx) {
-      ctx.channel().config().setAutoRead(false);
-    }
-
-    @Override
-    public void channelActive(ChannelHandlerContext ctx) {
-      ctx.writeAndFlush(request);
-      // From here, as the answer is: the future of the stream may be late, and what the caller sends after a 101 would be lost.
-      pass(ctx, () -> opened(ctx.channel()));
-      ctx.read();
-    }
-
-    @Override
-    public void channelRead(ChannelHandlerContext ctx, Object msg) {
-      if (exchange.eventLoop().inEventLoop()) {
-        fromPlane(msg);
-      } else {
-        passing.add(msg);
-      }
-    }
-
-    @Override
-    public void channelReadComplete(ChannelHandlerContext ctx) {
-      pass(ctx, ProxyCall.this::planePaused);
-    }
-
-    @Override
-    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
-      if (ctx.channel().isWritable()) {
-        pass(ctx, ProxyCall.this::streamWritable);
-      }
-    }
-
-    @Override
-    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-      if (event == StreamEnd.INSTANCE) {
-        pass(ctx, ProxyCall.this::planeEnded);
-      }
-    }
-
-    @Override
-    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-      pass(ctx, () -> streamFailed(cause));
-    }
-
-    @Override
-    public void channelInactive(ChannelHandlerContext ctx) {
-      pass(ctx, ProxyCall.this::streamGone);
-    }
-
-    private void pass(ChannelHandlerContext ctx, Runnable then) {
-      if (exchange.eventLoop().inEventLoop()) {
-        then.run();
-        return;
-      }
-      var messages = passing;
-      passing = new ArrayList<>(2);
-      try {
-        exchange.eventLoop().execute(() -> {
-          messages.forEach(ProxyCall.this::fromPlane);
-          then.run();
-        });
-      } catch (RejectedExecutionException e) {
-        messages.forEach(
-            ReferenceCountUtil::release); // the caller's loop has ended, and the caller with it
-        ctx.close();
-      }
     }
   }
 }

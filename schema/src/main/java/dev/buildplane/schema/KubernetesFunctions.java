@@ -12,7 +12,6 @@ import com.google.re2j.Pattern;
 import dev.cel.common.CelFunctionDecl;
 import dev.cel.common.types.CelType;
 import dev.cel.common.types.ListType;
-import dev.cel.common.types.MapType;
 import dev.cel.common.types.OptionalType;
 import dev.cel.common.types.TypeParamType;
 import dev.cel.runtime.CelFunctionBinding;
@@ -31,9 +30,6 @@ final class KubernetesFunctions {
   static final int MAX_MATCHES = 10_000;
 
   private static final CelType QUANTITY = Opaque.OfQuantity.TYPE;
-  private static final CelType URL = Opaque.OfUrl.TYPE;
-  private static final CelType IP = Opaque.OfIp.TYPE;
-  private static final CelType CIDR = Opaque.OfCidr.TYPE;
   private static final CelType FORMAT = Opaque.OfFormat.TYPE;
   private static final CelType SEMVER = Opaque.OfSemver.TYPE;
   private static final CelType STRINGS = ListType.create(STRING);
@@ -43,9 +39,7 @@ final class KubernetesFunctions {
   KubernetesFunctions() {
     texts();
     lists();
-    urls();
-    addresses();
-    networks();
+    NetworkFunctions.addTo(functions);
     quantities();
     comparisons();
     formats();
@@ -192,168 +186,6 @@ final class KubernetesFunctions {
                 list,
                 List.class,
                 values -> ((List<?>) values).reversed()));
-  }
-
-  private void urls() {
-    functions
-        .add(
-            "url",
-            global(
-                "string_to_url",
-                URL,
-                STRING,
-                String.class,
-                text -> new Opaque.OfUrl(parsed(WebAddress.parse(text), "URL", text))))
-        .add(
-            "isURL",
-            global(
-                "is_url_string",
-                BOOL,
-                STRING,
-                String.class,
-                text -> WebAddress.parse(text).isPresent()))
-        .add("getScheme", ofUrl("url_get_scheme", url -> url.inner().scheme()))
-        .add("getHost", ofUrl("url_get_host", url -> url.inner().host()))
-        .add("getHostname", ofUrl("url_get_hostname", url -> url.inner().hostname()))
-        .add("getPort", ofUrl("url_get_port", url -> url.inner().port()))
-        .add("getEscapedPath", ofUrl("url_get_escaped_path", url -> url.inner().escapedPath()))
-        .add(
-            "getQuery",
-            member(
-                "url_get_query",
-                MapType.create(STRING, STRINGS),
-                URL,
-                Opaque.OfUrl.class,
-                url -> url.inner().query()));
-  }
-
-  private static FunctionSet.Overload ofUrl(
-      String id, CelFunctionOverload.Unary<Opaque.OfUrl> part) {
-    return member(id, STRING, URL, Opaque.OfUrl.class, part);
-  }
-
-  private void addresses() {
-    functions
-        .add(
-            "isIP",
-            global(
-                "is_ip",
-                BOOL,
-                STRING,
-                String.class,
-                text -> IpAddress.parse(text).isPresent()))
-        .add(
-            "ip.isCanonical",
-            global(
-                "ip_is_canonical",
-                BOOL,
-                STRING,
-                String.class,
-                text ->
-                    parsed(IpAddress.parse(text), "IP Address", text).toString().equals(text)))
-        .add("family", member("ip_family", INT, IP, Opaque.OfIp.class, ip ->
-            (long) ip.inner().family()))
-        .add("isUnspecified", ofIp("ip_is_unspecified", ip -> ip.inner().isUnspecified()))
-        .add("isLoopback", ofIp("ip_is_loopback", ip -> ip.inner().isLoopback()))
-        .add(
-            "isLinkLocalMulticast",
-            ofIp("ip_is_link_local_multicast", ip -> ip.inner().isLinkLocalMulticast()))
-        .add(
-            "isLinkLocalUnicast",
-            ofIp("ip_is_link_local_unicast", ip -> ip.inner().isLinkLocalUnicast()))
-        .add("isGlobalUnicast", ofIp("ip_is_global_unicast", ip -> ip.inner().isGlobalUnicast()))
-        .extend(
-            "string",
-            global("ip_to_string", STRING, IP, Opaque.OfIp.class, Opaque::toString),
-            global("cidr_to_string", STRING, CIDR, Opaque.OfCidr.class, Opaque::toString));
-  }
-
-  private static FunctionSet.Overload ofIp(String id, CelFunctionOverload.Unary<Opaque.OfIp> test) {
-    return member(id, BOOL, IP, Opaque.OfIp.class, test);
-  }
-
-  private void networks() {
-    functions
-        .add(
-            "cidr",
-            global(
-                "string_to_cidr",
-                CIDR,
-                STRING,
-                String.class,
-                text -> new Opaque.OfCidr(network(text))))
-        .add(
-            "isCIDR",
-            global(
-                "is_cidr",
-                BOOL,
-                STRING,
-                String.class,
-                text -> IpNetwork.parse(text).isPresent()))
-        .add(
-            "ip",
-            global(
-                "string_to_ip", IP, STRING, String.class, text -> new Opaque.OfIp(address(text))),
-            member(
-                "cidr_ip",
-                IP,
-                CIDR,
-                Opaque.OfCidr.class,
-                cidr -> new Opaque.OfIp(cidr.inner().address())))
-        .add(
-            "masked",
-            member(
-                "cidr_masked",
-                CIDR,
-                CIDR,
-                Opaque.OfCidr.class,
-                cidr -> new Opaque.OfCidr(cidr.inner().masked())))
-        .add("prefixLength", member("cidr_prefix_length", INT, CIDR, Opaque.OfCidr.class, cidr ->
-            (long) cidr.inner().prefixLength()))
-        .add(
-            "containsIP",
-            member(
-                "cidr_contains_ip_ip",
-                BOOL,
-                CIDR,
-                Opaque.OfCidr.class,
-                IP,
-                Opaque.OfIp.class,
-                (cidr, ip) -> cidr.inner().contains(ip.inner())),
-            member(
-                "cidr_contains_ip_string",
-                BOOL,
-                CIDR,
-                Opaque.OfCidr.class,
-                STRING,
-                String.class,
-                (cidr, ip) -> cidr.inner().contains(address(ip))))
-        .add(
-            "containsCIDR",
-            member(
-                "cidr_contains_cidr",
-                BOOL,
-                CIDR,
-                Opaque.OfCidr.class,
-                CIDR,
-                Opaque.OfCidr.class,
-                (cidr, other) -> cidr.inner().contains(other.inner())),
-            member(
-                "cidr_contains_cidr_string",
-                BOOL,
-                CIDR,
-                Opaque.OfCidr.class,
-                STRING,
-                String.class,
-                (cidr, other) -> cidr.inner().contains(network(other))));
-  }
-
-  private static IpAddress address(String text) {
-    return parsed(IpAddress.parse(text), "IP Address", text);
-  }
-
-  private static IpNetwork network(String text) {
-    return parsed(IpNetwork.parse(text), "CIDR", text);
   }
 
   private void quantities() {
@@ -543,7 +375,9 @@ final class KubernetesFunctions {
                 (format, text) -> format.inner().validate(text)));
   }
 
-  private static <T> T parsed(Optional<T> value, String what, String text) {
+  /// @param what kind of value was expected
+  /// @throws IllegalArgumentException when there is none
+  static <T> T parsed(Optional<T> value, String what, String text) {
     return value.orElseThrow(
         () -> new IllegalArgumentException(what + " \"" + text + "\" is not valid"));
   }

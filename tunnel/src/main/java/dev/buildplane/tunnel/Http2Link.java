@@ -16,9 +16,8 @@ import java.util.ArrayDeque;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// The frames and streams of one tunnel (RFC 9113), either end. The HTTP/2 of Netty is not used here, but for HPACK and the rules of header
-/// fields: per stream it costs a channel with its codec, listeners of the connection and promises of every frame, half of the processor time
-/// of a small request (docs/adr/0009).
+/// The frames and streams of one tunnel (RFC 9113), either end. Of Netty's HTTP/2 only HPACK and the rules of header fields are used here: per
+/// stream the rest costs a channel with its codec, listeners of the connection and promises of every frame (docs/adr/0009).
 ///
 /// - The connection's window is refilled as bytes come, so that only streams' windows hold senders back: with a shared one a dozen
 ///   stalled readers freeze the tunnel. [MemoryBudget] bounds what that lets in.

@@ -19,6 +19,8 @@ import java.util.ArrayDeque;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// One exchange of a connection, as a channel: what the owner writes goes to a [Carrier], what the carrier delivers is read as the owner asks for it
 /// (`autoRead`, `read()`), about [#READ_BYTES] at a time.
@@ -27,6 +29,8 @@ import org.jspecify.annotations.Nullable;
 /// calls, on the loop only.
 final class StreamChannel extends AbstractChannel {
   static final int READ_BYTES = 64 << 10;
+
+  private static final Logger LOG = LoggerFactory.getLogger(StreamChannel.class);
 
   private static final ChannelMetadata METADATA = new ChannelMetadata(false);
 
@@ -200,6 +204,12 @@ final class StreamChannel extends AbstractChannel {
         in.remove();
       } catch (TunnelException refused) {
         in.remove(refused);
+      } catch (RuntimeException unexpected) {
+        // Thrown on, it would leave the stream open and mute.
+        LOG.error("a {} could not be sent", message.getClass().getSimpleName(), unexpected);
+        in.remove(unexpected);
+        fail(new TunnelException(
+            TunnelException.Code.PROTOCOL, "what was written cannot be sent: " + unexpected));
       }
     }
     carrier.flushed();
