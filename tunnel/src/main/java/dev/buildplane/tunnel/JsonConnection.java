@@ -16,7 +16,6 @@ import java.io.InputStream;
 import java.net.SocketAddress;
 import java.security.SecureRandom;
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -28,8 +27,8 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// The life of one connection that speaks the v0.17 JSON protocol, either end: gathering messages within their bounds, sending them paced
-/// by the socket, liveness, drain, the reason of the end. The last handler of `TLS -> WebSocketCodec -> JsonConnection`.
+/// The life of one connection that speaks the v0.17 JSON protocol, either end: gathering messages within their bounds, liveness, drain, the
+/// reason of the end; [OutgoingMessages] sends. The last handler of `TLS -> WebSocketCodec -> JsonConnection`.
 ///
 /// State is changed on the event loop only; what other threads may ask is volatile or atomic. Large messages are decoded on a
 /// virtual thread, as that takes longer than an event loop may be held up.
@@ -43,20 +42,12 @@ abstract class JsonConnection<M> extends ChannelInboundHandlerAdapter
   /// How much of a message that cannot be kept is searched for its id, which v0.17 writes first.
   static final int BEGINNING_BYTES = 4 << 10;
 
-  /// Messages that may wait for the socket; a peer that lets more pile up does not read.
-  static final int MAX_WAITING_MESSAGES = 16 * 1024;
-
   /// What the peer may get wrong in the life of a connection before it is closed (1008): messages that are not of the protocol, answers
   /// nobody asked for. The bound is on work and log lines.
   static final int MAX_FAULTS = 100;
 
-  private static final int FRAMES_PER_TURN = 16;
-
   private static final Logger LOG = LoggerFactory.getLogger(JsonConnection.class);
   private static final SecureRandom SEEDS = new SecureRandom();
-
-  /// A message under way to the socket.
-  private record Outgoing(Deque<byte[]> parts, Runnable gone) {}
 
   private final TunnelSettings settings;
   private final Channel channel;
@@ -64,7 +55,7 @@ abstract class JsonConnection<M> extends ChannelInboundHandlerAdapter
   private final AtomicReference<@Nullable CloseReason> reason = new AtomicReference<>();
   private final CompletableFuture<CloseReason> closed = new CompletableFuture<>();
   private final CompletableFuture<Void> draining = new CompletableFuture<>();
-  private final Deque<Outgoing> outgoing = new ArrayDeque<>();
+  private final OutgoingMessages outgoing;
   private volatile Instant lastSeen;
   private long lastSignNanos;
   private long lastPingNanos;
@@ -74,8 +65,6 @@ abstract class JsonConnection<M> extends ChannelInboundHandlerAdapter
   private boolean skipping;
   private boolean midMessage;
   private boolean drainAsked;
-  private boolean pumping;
-  private boolean insideOutgoing;
   private int faults;
   private @Nullable Future<?> tick;
   private @Nullable Future<?> drainDeadline;
@@ -83,6 +72,7 @@ abstract class JsonConnection<M> extends ChannelInboundHandlerAdapter
   JsonConnection(Channel channel, TunnelSettings settings, boolean client) {
     this.channel = channel;
     this.settings = settings;
+    this.outgoing = new OutgoingMessages(channel, this::closeIfDrained);
     this.share = new StreamShare(settings.json().budget());
     this.webSocket = WebSocketCodec.text(
         this, client, new SplittableRandom(SEEDS.nextLong()), settings.json().maxMessageBytes());
@@ -309,72 +299,21 @@ abstract class JsonConnection<M> extends ChannelInboundHandlerAdapter
       gone.run();
       return;
     }
-    outgoing.add(new Outgoing(joined(parts), gone));
-    if (outgoing.size() > MAX_WAITING_MESSAGES) {
+    outgoing.add(parts, gone);
+    if (outgoing.waiting() > OutgoingMessages.MAX_WAITING) {
       close(new CloseReason(
           CloseReason.Code.CLOSED_HERE,
-          "the peer does not read: " + outgoing.size() + " messages wait for it"));
+          "the peer does not read: " + outgoing.waiting() + " messages wait for it"));
       return;
     }
-    pump();
-  }
-
-  /// A message that fits into one frame goes as one, as v0.17 itself writes every message.
-  private static Deque<byte[]> joined(Deque<byte[]> parts) {
-    int bytes = parts.stream().mapToInt(part -> part.length).sum();
-    if (parts.size() == 1 || bytes > WebSocketCodec.FRAME_BYTES) {
-      return parts;
-    }
-    var whole = new byte[bytes];
-    int at = 0;
-    for (var part : parts) {
-      System.arraycopy(part, 0, whole, at, part.length);
-      at += part.length;
-    }
-    return new ArrayDeque<>(List.of(whole));
-  }
-
-  /// Writes frames while the socket takes them, so that no more than a few are held by the channel. A flush may make the channel
-  /// writable and so call this from within.
-  private void pump() {
-    if (pumping) {
-      return;
-    }
-    pumping = true;
-    int frames = 0;
-    while (!outgoing.isEmpty() && channel.isWritable() && frames < FRAMES_PER_TURN) {
-      writeFrame(outgoing.element());
-      channel.flush();
-      frames++;
-    }
-    pumping = false;
-    if (frames == FRAMES_PER_TURN) {
-      channel.eventLoop().execute(this::pump); // the loop has others to serve
-    }
-  }
-
-  private void writeFrame(Outgoing next) {
-    var part = next.parts().remove();
-    boolean last = next.parts().isEmpty();
-    var frame = new TextFrame(part, !insideOutgoing, last);
-    insideOutgoing = !last;
-    if (last) {
-      outgoing.remove();
-    }
-    var written = channel.write(frame);
-    if (last) {
-      written.addListener(_ -> {
-        next.gone().run();
-        closeIfDrained();
-      });
-    }
+    outgoing.pump();
   }
 
   @Override
   public void channelWritabilityChanged(ChannelHandlerContext ctx) {
     if (channel.isWritable()) {
       webSocket.payPong();
-      pump();
+      outgoing.pump();
     }
     ctx.fireChannelWritabilityChanged();
   }
@@ -475,7 +414,7 @@ abstract class JsonConnection<M> extends ChannelInboundHandlerAdapter
 
   /// To be called whenever [#idle] may have become true.
   final void closeIfDrained() {
-    if (drainAsked && idle() && outgoing.isEmpty()) {
+    if (drainAsked && idle() && outgoing.waiting() == 0) {
       close(drained("every request had finished"));
     }
   }
@@ -508,9 +447,7 @@ abstract class JsonConnection<M> extends ChannelInboundHandlerAdapter
   private void ended(CloseReason why) {
     draining.complete(null);
     lost(why);
-    var unsent = List.copyOf(outgoing);
-    outgoing.clear();
-    unsent.forEach(message -> message.gone().run());
+    outgoing.drop();
   }
 
   @Override
