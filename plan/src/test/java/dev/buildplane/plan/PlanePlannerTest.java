@@ -1,17 +1,17 @@
 package dev.buildplane.plan;
 
-import static dev.buildplane.plan.PlaneWorld.NEXT_YEAR;
+import static dev.buildplane.plan.PlaneWorld.CBP;
 import static dev.buildplane.plan.PlaneWorld.NOON;
 import static dev.buildplane.plan.PlaneWorld.YESTERDAY;
 import static dev.buildplane.plan.PlaneWorld.agents;
+import static dev.buildplane.plan.PlaneWorld.brief;
+import static dev.buildplane.plan.PlaneWorld.condition;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.buildplane.model.AgentConnection;
 import dev.buildplane.model.Condition;
 import dev.buildplane.model.PlaneKind;
 import dev.buildplane.model.PlaneRef;
-import dev.buildplane.model.PlaneStatus;
-import dev.buildplane.plan.PlaneObserved.Agent;
 import dev.buildplane.plan.PlaneObserved.Agents;
 import dev.buildplane.plan.PlaneObserved.ClientCA;
 import dev.buildplane.plan.PlaneObserved.Observability;
@@ -33,17 +33,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class PlanePlannerTest {
-  private static final PlaneKind CBP = PlaneKind.CLUSTER_BUILD;
-
-  private static Condition condition(PlaneStatus status, String type) {
-    return status.condition(type).orElseThrow();
-  }
-
-  private static String brief(PlaneStatus status, String type) {
-    var found = condition(status, type);
-    return found.status().text() + " " + found.reason();
-  }
-
   @ParameterizedTest
   @EnumSource
   void aPlaneInWhichAllHoldsIsReady(PlaneKind kind) {
@@ -193,131 +182,12 @@ class PlanePlannerTest {
   }
 
   @Test
-  void aRejectionIsForgottenWhenNoAgentKnocksAnyMore() {
-    var rejection = new Rejection(NOON.minusSeconds(10), "unknown authority", "CN=stranger");
-    var world = PlaneWorld.fine(CBP)
-        .withAgents(
-            new Agents.Known(List.of(), 0, Optional.empty(), Optional.of(rejection), YESTERDAY));
-    assertThat(world.plan().recheck()).contains(Duration.ofSeconds(80));
-    assertThat(brief(world.withNow(NOON.plusSeconds(81)).status(), "AgentConnected"))
-        .isEqualTo("False NoAgentConnected");
-  }
-
-  @Test
   void aBundleIsValidWhileOneCertificateIs() {
     var expired = new Validity("CN=old", NOON.minusSeconds(100), NOON.minusSeconds(1));
     var status = PlaneWorld.fine(CBP)
         .withCa(new ClientCA.Certificates(List.of(expired, PlaneWorld.YEAR)))
         .status();
     assertThat(brief(status, "ClientCAResolved")).isEqualTo("True Resolved");
-  }
-
-  @Nested
-  class CertificatesExpire {
-    private static final Duration DAY = Duration.ofDays(1);
-
-    private static PlaneWorld ca(Duration left) {
-      return PlaneWorld.fine(CBP)
-          .withCa(new ClientCA.Certificates(
-              List.of(new Validity("CN=ca", NOON.minusSeconds(1), NOON.plus(left)))));
-    }
-
-    private static PlaneWorld agent(Duration... left) {
-      var list = Stream.of(left)
-          .map(each -> new Agent("c" + each, NOON, NOON, Optional.of(NOON.plus(each))))
-          .toList();
-      return PlaneWorld.fine(CBP)
-          .withAgents(new Agents.Known(list, 0, Optional.empty(), Optional.empty(), YESTERDAY));
-    }
-
-    @Test
-    void aClientCAIsReportedThirtyDaysBefore() {
-      var world = ca(DAY.multipliedBy(31));
-      assertThat(brief(world.status(), "CertificatesCurrent")).isEqualTo("True Valid");
-      assertThat(world.plan().recheck()).contains(DAY);
-
-      var later = world.after(DAY, next -> next);
-      assertThat(brief(later.status(), "CertificatesCurrent"))
-          .isEqualTo("False ClientCAExpiresSoon");
-      assertThat(brief(later.status(), "ClientCAResolved")).isEqualTo("True Resolved");
-      assertThat(brief(later.status(), "Ready")).as("a warning only").isEqualTo("True Ready");
-      assertThat(later.events()).containsExactly("Warning ClientCAExpiresSoon");
-      assertThat(later.plan().recheck()).contains(Duration.ofDays(30).plusSeconds(1));
-    }
-
-    @Test
-    void aClientCAIsExpiredAtTheMomentItExpires() {
-      var world = ca(DAY);
-      var at = world.after(world.plan().recheck().orElseThrow(), next -> next);
-      assertThat(brief(at.status(), "ClientCAResolved")).isEqualTo("False Expired");
-      assertThat(brief(at.status(), "Ready")).isEqualTo("False Expired");
-      assertThat(brief(at.status(), "CertificatesCurrent"))
-          .isEqualTo("Unknown ClientCANotResolved");
-      assertThat(at.events()).containsExactly("Warning Expired", "Warning NotReady");
-    }
-
-    @Test
-    void theNewestAgentCertificateIsReportedThirtyDaysBefore() {
-      var world = agent(DAY.multipliedBy(3), DAY.multipliedBy(31));
-      assertThat(brief(world.status(), "CertificatesCurrent")).isEqualTo("True Valid");
-      assertThat(world.plan().recheck()).contains(DAY);
-
-      var later = world.after(DAY, next -> next);
-      assertThat(brief(later.status(), "CertificatesCurrent"))
-          .isEqualTo("False AgentCertificateExpiresSoon");
-      assertThat(condition(later.status(), "CertificatesCurrent").message())
-          .contains(NOON.plus(DAY.multipliedBy(31)).toString());
-      assertThat(brief(later.status(), "Ready")).isEqualTo("True Ready");
-    }
-
-    @Test
-    void aRenewedAgentCertificateEndsTheWarning() {
-      var warned = agent(DAY);
-      var renewed = warned.after(Duration.ofMinutes(1), next -> next.withAgents(agents(1)));
-      assertThat(renewed.events()).containsExactly("Normal CertificatesCurrent");
-    }
-
-    @Test
-    void aGatewayThatDoesNotTellLeavesTheClientCA() {
-      var agent = new Agent("c", NOON, NOON, Optional.empty());
-      var world = PlaneWorld.fine(CBP)
-          .withAgents(
-              new Agents.Known(List.of(agent), 0, Optional.empty(), Optional.empty(), YESTERDAY));
-      assertThat(condition(world.status(), "CertificatesCurrent").message())
-          .startsWith("client CA valid until")
-          .doesNotContain("agent");
-    }
-  }
-
-  @Nested
-  class AgentsLackPermissions {
-    private static PlaneWorld lacking(String... permissions) {
-      var agent = new Agent("c", NOON, NOON, Optional.of(NEXT_YEAR), List.of(permissions));
-      return PlaneWorld.fine(CBP)
-          .withAgents(
-              new Agents.Known(List.of(agent), 0, Optional.empty(), Optional.empty(), YESTERDAY));
-    }
-
-    @Test
-    void whatIsMissingIsAWarningThatEndsWhenItIsGranted() {
-      var world = lacking("watch workflows.argoproj.io");
-      assertThat(brief(world.status(), "AgentPermissions")).isEqualTo("False PermissionsMissing");
-      assertThat(condition(world.status(), "AgentPermissions").message())
-          .contains("may not watch workflows.argoproj.io");
-      assertThat(brief(world.status(), "Ready")).isEqualTo("True Ready");
-      assertThat(world.events()).contains("Warning PermissionsMissing");
-
-      var granted = world.after(Duration.ofMinutes(1), next -> next.withAgents(agents(1)));
-      assertThat(brief(granted.status(), "AgentPermissions")).isEqualTo("True Sufficient");
-      assertThat(granted.events()).containsExactly("Normal AgentPermissions");
-    }
-
-    @Test
-    void whatWasFoundStandsWhileNoAgentIsConnected() {
-      var gone =
-          lacking("get pods/log").after(Duration.ofMinutes(5), next -> next.withAgents(agents(0)));
-      assertThat(brief(gone.status(), "AgentPermissions")).isEqualTo("False PermissionsMissing");
-    }
   }
 
   @Test
@@ -344,137 +214,6 @@ class PlanePlannerTest {
         PlaneWorld.fine(CBP).after(Duration.ofSeconds(5), changed -> changed.withGeneration(2));
     assertThat(world.status().observedGeneration()).isEqualTo(2);
     assertThat(world.events()).isEmpty();
-  }
-
-  @Nested
-  class AgentsComeAndGo {
-    private final PlaneWorld connected = PlaneWorld.fine(CBP);
-
-    @Test
-    void severalAgentsReadAsHighlyAvailable() {
-      assertThat(connected.withAgents(agents(2)).status().agentConnection())
-          .extracting(AgentConnection::connectedAgents, AgentConnection::message)
-          .containsExactly(2, "2 agents connected (HA mode)");
-    }
-
-    @Test
-    void timesAreWhenItHappenedAndNotWhenItWasNoticed() {
-      var went = NOON.plusSeconds(7);
-      var world = connected.after(
-          Duration.ofSeconds(90),
-          later -> later.withAgents(
-              new Agents.Known(List.of(), 0, Optional.of(went), Optional.empty(), YESTERDAY)));
-      var agents = world.status().agentConnection();
-      assertThat(agents)
-          .isEqualTo(new AgentConnection(
-              false,
-              0,
-              "2026-03-01T11:59:30Z",
-              "2026-03-01T12:00:07Z",
-              "2026-03-01T11:59:55Z",
-              "No agents connected"));
-      assertThat(world.events()).containsExactly("Warning NoAgentConnected", "Warning NotReady");
-    }
-
-    @Test
-    void transitionTimesMoveOnlyWithTheStatus() {
-      var before = connected.status();
-      var world = connected.after(Duration.ofSeconds(90), later -> later.withAgents(agents(0)));
-      var after = world.status();
-      assertThat(condition(after, "AgentConnected").lastTransitionTime())
-          .isEqualTo("2026-03-01T12:01:30Z");
-      assertThat(condition(after, "ClientCAResolved").lastTransitionTime())
-          .isEqualTo(condition(before, "ClientCAResolved").lastTransitionTime());
-    }
-
-    @Test
-    void aHeartbeatAloneIsWrittenOncePerInterval() {
-      assertThat(beat(30).plan().actions()).isEmpty();
-      assertThat(beat(61).status().agentConnection().lastHeartbeatTime())
-          .isEqualTo("2026-03-01T12:00:56Z");
-    }
-
-    private PlaneWorld beat(int seconds) {
-      var since = NOON.minusSeconds(30);
-      var seen = NOON.minusSeconds(5).plusSeconds(seconds);
-      return connected.after(
-          Duration.ofSeconds(seconds),
-          later -> later.withAgents(new Agents.Known(
-              List.of(new Agent("c0", since, seen, Optional.of(NEXT_YEAR))),
-              0,
-              Optional.empty(),
-              Optional.empty(),
-              YESTERDAY)));
-    }
-
-    @Test
-    void aRestartOfOperatorOrGatewayDoesNotFlap() {
-      var world = connected.after(
-          Duration.ofMinutes(10),
-          later -> later
-              .withAgents(new Agents.Silent(later.now().minusSeconds(3), "starting"))
-              .withStore(new SecretStore.Pending()));
-      assertThat(world.plan().actions()).isEmpty();
-      assertThat(world.plan().recheck()).contains(Duration.ofSeconds(12));
-    }
-
-    private PlaneWorld gatewayStartedAnew(Duration ago, int others) {
-      return connected.after(
-          Duration.ofMinutes(10),
-          later -> later
-              .withAgents(new Agents.Known(
-                  List.of(),
-                  others,
-                  Optional.of(later.now().minusSeconds(20)),
-                  Optional.empty(),
-                  later.now().minus(ago)))
-              .withStore(new SecretStore.Disconnected()));
-    }
-
-    @Test
-    void agentsOnTheirWayBackToAGatewayThatWasStartedAnewHaveNotGone() {
-      var world = gatewayStartedAnew(Duration.ofSeconds(5), 0);
-      assertThat(world.plan().actions()).isEmpty();
-      assertThat(world.plan().recheck()).contains(Duration.ofSeconds(25));
-    }
-
-    @Test
-    void agentsThatDoNotComeBackWentWhenTheGatewayDid() {
-      var world = gatewayStartedAnew(Duration.ofSeconds(30), 0);
-      assertThat(brief(world.status(), "AgentConnected")).isEqualTo("False NoAgentConnected");
-      assertThat(world.status().agentConnection().connected()).isFalse();
-      assertThat(world.status().agentConnection().lastDisconnectedTime())
-          .isEqualTo(Conditions.text(world.now().minusSeconds(20)));
-    }
-
-    @Test
-    void anAgentThatCameBackUnauthorisedIsToldAtOnce() {
-      assertThat(brief(gatewayStartedAnew(Duration.ofSeconds(5), 1).status(), "AgentConnected"))
-          .isEqualTo("False AgentNotAuthorized");
-    }
-
-    @Test
-    void anAgentThatLeavesTheNewGatewayIsToldAtOnce() {
-      var world = connected.after(
-          Duration.ofMinutes(10),
-          later -> later.withAgents(new Agents.Known(
-              List.of(),
-              0,
-              Optional.of(later.now().minusSeconds(1)),
-              Optional.empty(),
-              later.now().minusSeconds(5))));
-      assertThat(brief(world.status(), "AgentConnected")).isEqualTo("False NoAgentConnected");
-    }
-
-    @Test
-    void aSilentGatewayIsUnknownAndKeepsTheLastKnowledge() {
-      var world = connected.after(
-          Duration.ofMinutes(10),
-          later -> later.withAgents(new Agents.Silent(later.now().minusSeconds(16), "x")));
-      assertThat(brief(world.status(), "AgentConnected")).isEqualTo("Unknown GatewayUnreachable");
-      assertThat(brief(world.status(), "Ready")).isEqualTo("Unknown GatewayUnreachable");
-      assertThat(world.status().agentConnection()).isEqualTo(connected.status().agentConnection());
-    }
   }
 
   @Nested

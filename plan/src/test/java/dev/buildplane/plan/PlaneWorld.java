@@ -1,6 +1,7 @@
 package dev.buildplane.plan;
 
 import dev.buildplane.model.ClientCA;
+import dev.buildplane.model.Condition;
 import dev.buildplane.model.PlaneKind;
 import dev.buildplane.model.PlaneRef;
 import dev.buildplane.model.PlaneSpec;
@@ -31,6 +32,9 @@ record PlaneWorld(
     Agents agents,
     SecretStore store,
     Instant now) {
+  /// A kind that has everything a plane can have.
+  static final PlaneKind CBP = PlaneKind.CLUSTER_BUILD;
+
   static final Instant NOON = Instant.parse("2026-03-01T12:00:00Z");
   static final Validity YEAR =
       new Validity("CN=ca", NOON.minus(Duration.ofDays(1)), NOON.plus(Duration.ofDays(365)));
@@ -60,6 +64,16 @@ record PlaneWorld(
             new Agent("c" + i, NOON.minusSeconds(30), NOON.minusSeconds(5), Optional.of(NEXT_YEAR)))
         .toList();
     return new Agents.Known(list, 0, Optional.empty(), Optional.empty(), YESTERDAY);
+  }
+
+  static Condition condition(PlaneStatus status, String type) {
+    return status.condition(type).orElseThrow();
+  }
+
+  /// Status and reason of a condition.
+  static String brief(PlaneStatus status, String type) {
+    var found = condition(status, type);
+    return found.status().text() + " " + found.reason();
   }
 
   PlaneRef ref() {
