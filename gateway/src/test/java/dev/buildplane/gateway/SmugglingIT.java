@@ -2,41 +2,20 @@ package dev.buildplane.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.buildplane.testkit.HostileHttp2;
 import dev.buildplane.testkit.RawHttp;
-import dev.buildplane.testkit.RecordingTarget;
-import java.io.IOException;
-import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// What a caller's bytes come to at the target, through everything between. Whatever must not arrive has `evil` in its
+/// What a caller's bytes of HTTP/1.1 come to at the target, through everything between. Whatever must not arrive has `evil` in its
 /// name or value, and the target keeps every byte.
 @ExtendWith(Chain.Given.class)
 class SmugglingIT {
-  /// Every header name a target may see; `authorization` is the agent's own.
-  private static final List<String> ALLOWED = List.of(
-      "accept",
-      "accept-encoding",
-      "authorization",
-      "cache-control",
-      "content-length",
-      "content-type",
-      "host",
-      "if-none-match",
-      "range",
-      "traceparent",
-      "transfer-encoding",
-      "user-agent",
-      "x-request-id");
-
   private static final String NEXT = Chain.get(Chain.PROXY + "/next", "Connection: close");
 
   private final Chain chain;
@@ -48,14 +27,6 @@ class SmugglingIT {
   @BeforeEach
   void forget() {
     chain.target.forget();
-  }
-
-  private void onlyAllowed(RecordingTarget.Seen seen) {
-    assertThat(seen.names()).isSubsetOf(ALLOWED).doesNotHaveDuplicates();
-    assertThat(seen.values("host")).containsExactly("localhost:" + chain.target.port());
-    assertThat(seen.values("authorization")).containsExactly("Bearer " + Chain.AGENT_TOKEN);
-    assertThat(seen.trailers()).isEmpty();
-    assertThat(chain.target.raw().toLowerCase(Locale.ROOT)).doesNotContain("evil");
   }
 
   @ParameterizedTest
@@ -91,7 +62,7 @@ class SmugglingIT {
     try (var caller = chain.callers(chain.operator)) {
       var first = caller.send(Chain.get(Chain.PROXY + "/first", lines)).read();
       assertThat(first.status()).isEqualTo(200);
-      onlyAllowed(chain.target.next());
+      AllowedHeaders.only(chain, chain.target.next());
     }
     try (var caller = chain.callers(chain.operator)) {
       // In one write, so that what is wrongly left over of the first would be the beginning of the second.
@@ -102,7 +73,7 @@ class SmugglingIT {
       if (answers.size() == 2) {
         var next = chain.target.next();
         assertThat(next.requestLine()).isEqualTo("GET /next HTTP/1.1");
-        onlyAllowed(next);
+        AllowedHeaders.only(chain, next);
       }
       assertThat(chain.target.waiting()).isEmpty();
     }
@@ -222,7 +193,7 @@ class SmugglingIT {
       if (answers.getFirst().status() == 200) {
         var seen = chain.target.next();
         assertThat(seen.body()).isEqualTo("hello");
-        onlyAllowed(seen);
+        AllowedHeaders.only(chain, seen);
         assertThat(chain.target.next().requestLine()).isEqualTo("GET /next HTTP/1.1");
       }
       assertThat(chain.target.raw().toLowerCase(Locale.ROOT)).doesNotContain("evil");
@@ -267,7 +238,7 @@ class SmugglingIT {
       assertThat(caller.send(Chain.get(Chain.PROXY + "/folded", folded)).read().status())
           .isEqualTo(200);
       var seen = chain.target.next();
-      onlyAllowed(seen);
+      AllowedHeaders.only(chain, seen);
       assertThat(seen.values("accept")).containsExactly("a impersonate-user: b");
     }
   }
@@ -280,7 +251,7 @@ class SmugglingIT {
       assertThat(caller.send(request).read().status()).isEqualTo(200);
       var seen = chain.target.next();
       assertThat(seen.requestLine()).isEqualTo("GET /abs HTTP/1.1");
-      onlyAllowed(seen);
+      AllowedHeaders.only(chain, seen);
     }
   }
 
@@ -302,258 +273,6 @@ class SmugglingIT {
     try (var caller = chain.callers(chain.operator)) {
       assertThat(caller.send(Chain.get(Chain.PROXY + "/early")).read().status()).isEqualTo(200);
       assertThat(caller.send(Chain.get(Chain.PROXY + "/next")).read().status()).isEqualTo(200);
-    }
-  }
-
-  // ---- HTTP/2
-
-  static Stream<List<String>> http2Abuse() {
-    var path = Chain.PROXY + "/evil";
-    return Stream.of(
-        List.of(":method", "GET", ":scheme", "https", ":path", path, ":path", path),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, ":evil", "1"),
-        List.of(
-            ":method", "GET", ":scheme", "https", ":path", path, "accept", "a", ":authority", "x"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, ":status", "200"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, ":protocol", "websocket"),
-        List.of(
-            ":method",
-            "CONNECT",
-            ":scheme",
-            "https",
-            ":path",
-            path,
-            ":protocol",
-            "websocket",
-            ":authority",
-            "x"),
-        List.of(":method", "CONNECT", ":authority", "169.254.169.254:80"),
-        List.of(":method", "GET", ":scheme", "https"),
-        List.of(":method", "GET", ":scheme", "https", ":path", ""),
-        List.of(":scheme", "https", ":path", path),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, "connection", "authorization"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, "connection", "close"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, "keep-alive", "evil"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, "proxy-connection", "evil"),
-        List.of(
-            ":method", "GET", ":scheme", "https", ":path", path, "transfer-encoding", "chunked"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, "upgrade", "websocket"),
-        List.of(
-            ":method",
-            "GET",
-            ":scheme",
-            "https",
-            ":path",
-            path,
-            "connection",
-            "upgrade",
-            "upgrade",
-            "websocket"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, "te", "gzip"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, "X-Evil", "1"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, "bad name", "1"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, "bad\r\nname", "1"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, "", "1"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, "accept", "a\r\nx-evil: 1"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path, "accept", "a\u0000evil"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path + " HTTP/1.1\r\nx-evil: 1"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path + " x"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path + "/../x"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path + "/%2e%2E/x"),
-        List.of(":method", "GET", ":scheme", "https", ":path", path.substring(1)),
-        List.of(":method", "GET", ":scheme", "https", ":path", "*"),
-        List.of(
-            ":method", "GET / HTTP/1.1\r\nx-evil: 1\r\n\r\nGET", ":scheme", "https", ":path", path),
-        List.of(":method", "EVIL", ":scheme", "https", ":path", path),
-        List.of(
-            ":method", "GET", ":scheme", "https", ":authority", "a", ":path", path, "host", "evil"),
-        List.of(
-            ":method",
-            "GET",
-            ":scheme",
-            "https",
-            ":authority",
-            "a",
-            ":authority",
-            "evil",
-            ":path",
-            path),
-        List.of(
-            ":method",
-            "POST",
-            ":scheme",
-            "https",
-            ":path",
-            path,
-            "content-length",
-            "1",
-            "content-length",
-            "2"),
-        List.of(":method", "POST", ":scheme", "https", ":path", path, "content-length", "5"),
-        List.of(":method", "POST", ":scheme", "https", ":path", path, "content-length", "-1"));
-  }
-
-  @ParameterizedTest
-  @MethodSource("http2Abuse")
-  void aMalformedHttp2RequestNeverArrives(List<String> block) throws Exception {
-    try (var caller = chain.callersOverHttp2(chain.operator)) {
-      caller.headers(1, true, block.toArray(String[]::new)).flush();
-      assertThat(caller.status(1)).isNotEqualTo(200);
-    }
-    assertThat(chain.works()).isTrue();
-    assertThat(chain.target.raw()).doesNotContain("evil");
-  }
-
-  @Test
-  void onlyAllowedHeadersArriveOverHttp2() throws Exception {
-    try (var caller = chain.callersOverHttp2(chain.operator)) {
-      caller
-          .request(
-              1,
-              false,
-              "POST",
-              Chain.PROXY + "/first",
-              "authorization",
-              "Bearer evil",
-              "authorization",
-              "Bearer evil",
-              "impersonate-user",
-              "evil",
-              "x-remote-user",
-              "evil",
-              "x-forwarded-for",
-              "evil",
-              "forwarded",
-              "for=evil",
-              "cookie",
-              "a=evil",
-              "cookie",
-              "b=evil",
-              "x-http2-path",
-              "/evil",
-              "http2-settings",
-              "evil",
-              "trailer",
-              "evil",
-              "te",
-              "trailers",
-              "accept",
-              "x/y",
-              "x-request-id",
-              "mine")
-          .frame(HostileHttp2.DATA, 0, 1, (byte) 'h', (byte) 'i')
-          .headers(1, true, "authorization", "Bearer evil", "impersonate-user", "evil")
-          .flush();
-      assertThat(caller.status(1)).isEqualTo(200);
-      var seen = chain.target.next();
-      onlyAllowed(seen);
-      assertThat(seen.body()).isEqualTo("hi");
-      assertThat(seen.values("accept")).containsExactly("x/y");
-      assertThat(seen.values("x-request-id")).containsExactly("mine");
-    }
-  }
-
-  // ---- targets (SSRF)
-
-  @ParameterizedTest
-  @CsvSource({
-    "evil, 404",
-    "localhost, 404",
-    "169.254.169.254, 404",
-    "metadata.google.internal, 404",
-    "kubernetes.default.svc, 404",
-    "k8s.evil, 404",
-    "K8S, 400",
-    "k8s:443, 400",
-    "k8s%40evil, 400",
-    "k8s@evil, 400",
-    "k8s%2f, 400",
-    "k8s;evil, 400",
-    "k8s%00, 400",
-    "http:, 400",
-    "[::1], 400",
-    "'', 400"
-  })
-  void onlyConfiguredTargetsAreReached(String name, int status) throws Exception {
-    try (var caller = chain.callers(chain.operator)) {
-      var path = Chain.PROXY.substring(0, Chain.PROXY.length() - 3) + name + "/latest/meta-data";
-      assertThat(caller.send(Chain.get(path)).read().status()).isEqualTo(status);
-    }
-    assertThat(chain.target.waiting()).isEmpty();
-  }
-
-  @Test
-  void aRedirectIsHandedBackAndNotFollowed() throws Exception {
-    try (var caller = chain.callers(chain.operator)) {
-      var answer = caller.send(Chain.get(Chain.PROXY + "/redirect")).read();
-      assertThat(answer.status()).isEqualTo(302);
-      assertThat(answer.header("location")).contains("http://169.254.169.254/latest/meta-data/");
-    }
-    assertThat(chain.target.next().requestLine()).isEqualTo("GET /redirect HTTP/1.1");
-    assertThat(chain.target.waiting()).isEmpty();
-  }
-
-  // ---- upgrades (CVE-2018-1002105)
-
-  static Stream<String> upgrades() {
-    return Stream.of("websocket", "SPDY/3.1", "WebSocket", "spdy/3.1, websocket")
-        .flatMap(protocol -> Stream.of(
-            "GET Upgrade: " + protocol, "POST Content-Length: 0\r\nUpgrade: " + protocol));
-  }
-
-  private static String upgrade(String kind, int status) {
-    var parts = kind.split(" ", 2);
-    return Chain.request(
-        parts[0],
-        Chain.PROXY + "/status/" + status,
-        "Connection: Upgrade",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        "Sec-WebSocket-Version: 13",
-        parts[1]);
-  }
-
-  @ParameterizedTest
-  @MethodSource("upgrades")
-  void aRefusedUpgradeClosesTheConnection(String kind) throws Exception {
-    for (int status : List.of(400, 403, 200, 302, 500)) {
-      try (var caller = chain.callers(chain.operator)) {
-        var answer = caller.send(upgrade(kind, status)).read();
-        assertThat(answer.status()).isEqualTo(status == 200 ? 502 : status);
-        sendOrFail(caller, Chain.get(Chain.PROXY + "/evil"));
-        assertThat(caller.closes()).isTrue();
-      }
-      try (var caller = chain.callers(chain.operator)) {
-        caller.send(upgrade(kind, status) + Chain.get(Chain.PROXY + "/evil"));
-        assertThat(caller.readAll()).hasSize(1);
-      }
-    }
-    assertThat(chain.target.raw()).doesNotContain("evil");
-    assertThat(chain.works()).isTrue();
-  }
-
-  private static void sendOrFail(RawHttp caller, String text) {
-    try {
-      caller.send(text);
-    } catch (IOException e) {
-      // Closed already: that is what is wanted.
-    }
-  }
-
-  @Test
-  void onlyA101OpensAPipe() throws Exception {
-    try (var caller = chain.callers(chain.operator)) {
-      var answer = caller
-          .send(Chain.get(
-              Chain.PROXY + "/switch",
-              "Connection: Upgrade",
-              "Upgrade: SPDY/3.1",
-              "Authorization: Bearer evil"))
-          .read();
-      assertThat(answer.status()).isEqualTo(101);
-      caller.send("raw bytes");
-      assertThat(new String(caller.in().readNBytes(9), java.nio.charset.StandardCharsets.US_ASCII))
-          .isEqualTo("raw bytes");
-      assertThat(chain.target.raw()).endsWith("raw bytes").doesNotContain("evil");
     }
   }
 }
