@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.buildplane.metrics.Metric;
 import dev.buildplane.model.ClientCA;
 import dev.buildplane.pki.CertificateAuthority;
+import dev.buildplane.tunnel.TunnelMeter;
 import java.io.InputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -143,7 +144,12 @@ class GatewayMetricsIT {
     try (var agent = hub.agent("p")) {
       var endless = open("p/_cluster/p/k8s/endless");
       endless.readNBytes(1000);
-      awaitMetrics("buildplane_tunnel_stalled_streams{direction=\"received\"} 1.0");
+      // It has to last: a stall of less than the shortest that counts is none once it is over.
+      await()
+          .during(TunnelMeter.SHORTEST_STALL.multipliedBy(20))
+          .atMost(TestHub.PATIENCE)
+          .untilAsserted(() -> assertThat(scrape().lines())
+              .contains("buildplane_tunnel_stalled_streams{direction=\"received\"} 1.0"));
       endless.close();
       awaitMetrics("buildplane_tunnel_stalled_streams{direction=\"received\"} 0.0");
       assertThat(scrape().lines())

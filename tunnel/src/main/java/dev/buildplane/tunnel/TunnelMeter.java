@@ -67,11 +67,12 @@ public final class TunnelMeter {
         stalled.increment();
         return now == 0 ? 1 : now;
       }
-      stalled.decrement();
+      // Counted as ended before it is no longer counted as lasting: whoever sees that none lasts finds it among those that ended.
       if (now - since >= SHORTEST_STALL.toNanos()) {
         stalls.increment();
         stallNanos.add(now - since);
       }
+      stalled.decrement();
       return 0;
     }
 
