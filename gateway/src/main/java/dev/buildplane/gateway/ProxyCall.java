@@ -150,11 +150,18 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       piece.release();
       return;
     }
-    to.writeAndFlush(raw ? piece : new DefaultHttpContent(piece));
+    to.write(raw ? piece : new DefaultHttpContent(piece));
     sent();
     if (to.isWritable()) {
-      // Not from here: a long body must not grow the stack.
-      exchange.eventLoop().execute(exchange::demand);
+      exchange.demand();
+    }
+  }
+
+  /// What came at once leaves at once.
+  @Override
+  public void onPause() {
+    if (!over && stream != null) {
+      stream.flush();
     }
   }
 

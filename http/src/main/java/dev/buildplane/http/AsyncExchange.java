@@ -13,8 +13,11 @@ import java.util.function.Consumer;
 public interface AsyncExchange {
   /// Takes the request body, piece by piece, one per [AsyncExchange#demand].
   interface BodyReader {
-    /// One piece; the receiver owns it and releases it.
+    /// One piece; the receiver owns it and releases it. It may ask for the next from within.
     void onContent(ByteBuf piece);
+
+    /// No more is at hand now, demanded or not. Who gathers pieces may let them go.
+    default void onPause() {}
 
     /// The body is complete. Needs no demand. Also called at once for requests without a body.
     void onEnd(Headers trailers);

@@ -47,6 +47,7 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
   private @Nullable Future<?> lastRequest;
   private @Nullable Consumer<ExchangeHandler> handedOver;
   private boolean readPending;
+  private boolean reading;
   private boolean pumping;
   private boolean raw;
   private boolean stopping;
@@ -87,6 +88,7 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
     if (lingering) {
       ReferenceCountUtil.release(msg);
     } else if (msg instanceof HttpContent || msg instanceof HttpRequest || msg instanceof ByteBuf) {
+      reading = true;
       inbound.add(msg);
       pump();
     } else {
@@ -97,6 +99,7 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
     readPending = false;
+    reading = false;
     if (lingering) {
       read();
     } else {
@@ -221,6 +224,9 @@ final class ExchangeHandler extends ChannelInboundHandlerAdapter {
       }
     } finally {
       pumping = false;
+    }
+    if (!reading && current != null) {
+      current.bodyPauses();
     }
   }
 

@@ -147,6 +147,11 @@ final class NettyExchange implements AsyncExchange {
     body.take(message);
   }
 
+  /// Nothing more of the body is at hand now.
+  void bodyPauses() {
+    body.pause();
+  }
+
   /// The whole body has come and its reader knows.
   void bodyEnded() {
     if (answerEnded && over && !owner.http2()) {

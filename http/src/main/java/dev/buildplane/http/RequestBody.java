@@ -25,6 +25,7 @@ final class RequestBody {
   private @Nullable Headers end;
   private @Nullable HttpProblem problem;
   private boolean demanded;
+  private boolean handedOut;
   private boolean endDelivered;
   private boolean continueExpected;
   private boolean raw;
@@ -160,10 +161,20 @@ final class RequestBody {
       fail(tooLarge(maxBytes, receivedBytes));
       return;
     }
+    handedOut = true;
     reader.onContent(piece);
   }
 
+  /// Nothing more is at hand now.
+  void pause() {
+    if (handedOut && reader != null) {
+      handedOut = false;
+      reader.onPause();
+    }
+  }
+
   private void end(HttpHeaders trailers) {
+    handedOut = false; // an end says as much as a pause
     if (raw) {
       // The caller's direction has ended; the other goes on.
       if (reader != null && !exchange.closed()) {
@@ -176,6 +187,7 @@ final class RequestBody {
       fields.add(new Headers.Field(entry.getKey(), entry.getValue()));
     }
     end = new Headers(fields);
+    demanded = false;
     deliverEnd();
     exchange.bodyEnded();
   }

@@ -31,11 +31,16 @@ final class JunctorParser {
 
   /// A schema with the branches it has.
   SchemaNode around(JsonNode schema, SchemaNode node, int depth) {
-    var allOf = branchList(schema, node, "allOf", depth);
-    var anyOf = branchList(schema, node, "anyOf", depth);
-    var oneOf = branchList(schema, node, "oneOf", depth);
+    return around(schema, node, node, depth);
+  }
+
+  /// @param frame the structural schema around all junctors, against which completeness is judged; errors are placed at the path of `node`
+  private SchemaNode around(JsonNode schema, SchemaNode node, SchemaNode frame, int depth) {
+    var allOf = branches(schema, node, frame, "allOf", depth);
+    var anyOf = branches(schema, node, frame, "anyOf", depth);
+    var oneOf = branches(schema, node, frame, "oneOf", depth);
     var not = schema.has("not")
-        ? branch(schema.get("not"), node, Paths.child(node.path(), "not"), depth)
+        ? branch(schema.get("not"), frame, Paths.child(node.path(), "not"), depth)
         : null;
     if (allOf.isEmpty() && anyOf.isEmpty() && oneOf.isEmpty() && not == null) {
       return node;
@@ -56,11 +61,12 @@ final class JunctorParser {
         node.celRules());
   }
 
-  private List<SchemaNode> branchList(JsonNode schema, SchemaNode outer, String key, int depth) {
+  private List<SchemaNode> branches(
+      JsonNode schema, SchemaNode node, SchemaNode frame, String key, int depth) {
     var found = new ArrayList<SchemaNode>();
     for (var one : schema.path(key)) {
       found.add(
-          branch(one, outer, Paths.index(Paths.child(outer.path(), key), found.size()), depth));
+          branch(one, frame, Paths.index(Paths.child(node.path(), key), found.size()), depth));
     }
     return List.copyOf(found);
   }
@@ -129,46 +135,7 @@ final class JunctorParser {
         SchemaNode.ListKind.ATOMIC,
         List.of(),
         List.of());
-    return withInnerBranches(schema, node, outer, depth + 1);
-  }
-
-  private SchemaNode withInnerBranches(
-      JsonNode schema, SchemaNode node, @Nullable SchemaNode outer, int depth) {
-    // completeness is judged against the structural schema around all junctors, errors are placed at the inner path
-    var frame = outer == null ? node : outer;
-    var allOf = innerList(schema, node, frame, "allOf", depth);
-    var anyOf = innerList(schema, node, frame, "anyOf", depth);
-    var oneOf = innerList(schema, node, frame, "oneOf", depth);
-    var not = schema.has("not")
-        ? branch(schema.get("not"), frame, Paths.child(node.path(), "not"), depth)
-        : null;
-    if (allOf.isEmpty() && anyOf.isEmpty() && oneOf.isEmpty() && not == null) {
-      return node;
-    }
-    return new SchemaNode(
-        node.path(),
-        node.type(),
-        node.traits(),
-        node.properties(),
-        null,
-        false,
-        node.items(),
-        null,
-        node.rules(),
-        new SchemaNode.Branches(allOf, anyOf, oneOf, not),
-        SchemaNode.ListKind.ATOMIC,
-        List.of(),
-        List.of());
-  }
-
-  private List<SchemaNode> innerList(
-      JsonNode schema, SchemaNode node, SchemaNode frame, String key, int depth) {
-    var found = new ArrayList<SchemaNode>();
-    for (var one : schema.path(key)) {
-      found.add(
-          branch(one, frame, Paths.index(Paths.child(node.path(), key), found.size()), depth));
-    }
-    return List.copyOf(found);
+    return around(schema, node, outer == null ? node : outer, depth + 1);
   }
 
   private static @Nullable SchemaNode declared(@Nullable SchemaNode outer, String property) {

@@ -10,15 +10,26 @@ import org.jspecify.annotations.Nullable;
 
 /// The frames one end writes, gathered until the end of the event loop's turn, or of the read that made it write, so that streams share a WebSocket
 /// frame, a TLS record and a system call. On the connection's event loop.
+///
+/// Payload is copied, once: TLS would do it otherwise, to put its records together, and takes a buffer that holds whole ones as it is. DATA frames
+/// end where records end, so that the peer finds each in one piece; what a stream sends on goes into its last frame as long as that is not
+/// full.
 final class Http2Output {
-  /// Larger payload is passed on as it is; smaller is copied behind its head.
-  private static final int COPY_BELOW_BYTES = 2048;
-
-  /// What is gathered leaves before the turn ends when it has come to so many bytes.
-  private static final int FLUSH_BYTES = 64 << 10;
-
   /// First size of what frames are gathered in, in bytes.
   private static final int GATHER_BYTES = 4096;
+
+  /// Plaintext of a full TLS record (RFC 8446 section 5.1), in bytes.
+  private static final int RECORD_BYTES = 16 << 10;
+
+  /// What is gathered is passed on when it has come to so many bytes: records without a rest.
+  private static final int FULL_BYTES = 4 * RECORD_BYTES;
+
+  /// Passed on so many times it leaves before the turn ends. More than once: a turn that began with a read of 64 KiB has a little more to
+  /// write, which is to go along.
+  private static final int MOST_UNFLUSHED = 2;
+
+  /// A DATA frame of less payload is not begun just to end with its record.
+  private static final int LEAST_PAYLOAD_BYTES = 1024;
 
   private static final int TYPE_AT = 3;
   private static final int FLAGS_AT = 4;
@@ -27,7 +38,9 @@ final class Http2Output {
   private final ChannelHandlerContext ctx;
   private final DefaultHttp2HeadersEncoder encoder = new DefaultHttp2HeadersEncoder();
   private @Nullable ByteBuf gathering;
-  private int unflushedBytes;
+  private int dataStream;
+  private int dataHeadAt;
+  private int unflushed;
   private boolean dirty;
   private boolean reading;
   private boolean flushScheduled;
@@ -105,18 +118,72 @@ final class Http2Output {
     rest.release();
   }
 
+  /// How many bytes the DATA frame may take that is written next: to the end of its record.
+  int payloadRoom(int stream) {
+    var to = gathering;
+    int rest = to == null ? 0 : restOfFrame(to, stream);
+    if (rest > 0) {
+      return rest;
+    }
+    int size = to == null ? BinaryFrame.LIKELY_HEAD_BYTES : size(to);
+    int room = restOfRecord(size) - Http2Frames.HEAD_BYTES;
+    return Math.min(
+        Http2Frames.PAYLOAD_BYTES, room < LEAST_PAYLOAD_BYTES ? room + RECORD_BYTES : room);
+  }
+
+  /// A DATA frame, or the rest of the stream's last one.
+  ///
   /// @param from what is sent of it is read, and stays the caller's
+  /// @param bytes at most [#payloadRoom]
   void data(int stream, ByteBuf from, int bytes, boolean end) {
-    var to = gathering();
-    Http2Frames.head(to, bytes, Http2Frames.DATA, end ? Http2Frames.END_STREAM : 0, stream);
-    if (bytes < COPY_BELOW_BYTES) {
-      to.writeBytes(from, bytes);
-    } else {
+    var to = roomFor(Http2Frames.HEAD_BYTES + bytes);
+    if (restOfFrame(to, stream) == 0) {
+      dataStream = stream;
+      dataHeadAt = to.writerIndex();
+      Http2Frames.head(to, 0, Http2Frames.DATA, 0, stream);
+    }
+    to.writeBytes(from, bytes)
+        .setMedium(dataHeadAt, to.writerIndex() - dataHeadAt - Http2Frames.HEAD_BYTES)
+        .setByte(dataHeadAt + FLAGS_AT, end ? Http2Frames.END_STREAM : 0);
+    if (end) {
+      dataStream = 0;
+    }
+    if (size(to) > FULL_BYTES - Http2Frames.HEAD_BYTES - LEAST_PAYLOAD_BYTES) {
       emit();
-      unflushedBytes += bytes;
-      ctx.write(from.readRetainedSlice(bytes), ctx.voidPromise());
+      unflushed++;
     }
     written();
+  }
+
+  private ByteBuf roomFor(int bytes) {
+    var to = gathering;
+    if (to == null) {
+      return begin(bytes < RECORD_BYTES / 2 ? GATHER_BYTES + bytes : FULL_BYTES);
+    }
+    if (to.writableBytes() < bytes) {
+      to.ensureWritable(Math.max(bytes, FULL_BYTES - size(to)));
+    }
+    return to;
+  }
+
+  /// What the frame written last may take yet, if it is DATA of the stream.
+  private int restOfFrame(ByteBuf to, int stream) {
+    if (dataStream != stream) {
+      return 0;
+    }
+    int length = to.writerIndex() - dataHeadAt - Http2Frames.HEAD_BYTES;
+    return size(to) % RECORD_BYTES == 0
+        ? 0
+        : Math.min(restOfRecord(size(to)), Http2Frames.PAYLOAD_BYTES - length);
+  }
+
+  private static int restOfRecord(int size) {
+    return RECORD_BYTES - size % RECORD_BYTES;
+  }
+
+  /// Of what is gathered, with the head of its WebSocket frame.
+  private static int size(ByteBuf gathered) {
+    return gathered.readableBytes() + BinaryFrame.LIKELY_HEAD_BYTES;
   }
 
   void reset(int stream, Http2Error code) {
@@ -154,12 +221,16 @@ final class Http2Output {
 
   // ---- when they leave
 
+  /// For anything but DATA.
   private ByteBuf gathering() {
+    dataStream = 0;
     var to = gathering;
-    if (to == null) {
-      to = ctx.alloc().directBuffer(GATHER_BYTES);
-      gathering = to;
-    }
+    return to == null ? begin(GATHER_BYTES) : to;
+  }
+
+  private ByteBuf begin(int bytes) {
+    var to = BinaryFrame.buffer(ctx.alloc(), bytes);
+    gathering = to;
     return to;
   }
 
@@ -195,7 +266,7 @@ final class Http2Output {
     if (dirty) {
       dirty = false;
       emit();
-      unflushedBytes = 0;
+      unflushed = 0;
       ctx.flush();
     }
   }
@@ -205,14 +276,14 @@ final class Http2Output {
     var gathered = gathering;
     if (gathered != null) {
       gathering = null;
-      unflushedBytes += gathered.readableBytes();
-      ctx.write(gathered, ctx.voidPromise());
+      dataStream = 0;
+      ctx.write(new BinaryFrame(gathered), ctx.voidPromise());
     }
   }
 
   /// Whether the connection takes payload now. May write, and so let others write.
   boolean takesMore() {
-    if (unflushedBytes >= FLUSH_BYTES) {
+    if (unflushed >= MOST_UNFLUSHED) {
       flush();
     }
     return ctx.channel().isWritable();

@@ -33,7 +33,7 @@ final class SendTurns {
       return 0;
     }
     turnTaken = true;
-    return Math.min(Math.min(streamWindowBytes, windowBytes), Http2Frames.PAYLOAD_BYTES);
+    return Math.min(Math.min(streamWindowBytes, windowBytes), output.payloadRoom(stream.id()));
   }
 
   void sent(int bytes) {

@@ -18,7 +18,7 @@ import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /// Turns a byte stream into binary WebSocket messages and back (or carries text messages, see [#text]), streaming: payload is handed up as it comes, and what is
-/// written goes out as one frame per flush, or per [#FRAME_BYTES] when a flush is long in coming.
+/// written goes out as one frame per flush, or per [#FRAME_BYTES] when a flush is long in coming; a [BinaryFrame] is a frame of its own.
 ///
 /// Answers pings (unless the channel cannot take more: the RFC lets only the latest be answered, and a ping flood must not
 /// fill memory), answers a close, closes on violations with the RFC's code. Every write promise is completed. Runs on
@@ -222,7 +222,13 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
 
   @Override
   public void write(ChannelHandlerContext ctx, Object msg, ChannelPromise promise) {
-    if (!(msg instanceof ByteBuf bytes)) {
+    if (msg instanceof BinaryFrame frame) {
+      if (started && !closing && pending.isEmpty() && frame.content().isReadable()) {
+        writeFrame(ctx, frame.content(), promise);
+      } else {
+        write(ctx, frame.content(), promise);
+      }
+    } else if (!(msg instanceof ByteBuf bytes)) {
       writeOther(ctx, msg, promise);
     } else if (closing) {
       bytes.release();
@@ -236,6 +242,13 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
         emit(ctx);
       }
     }
+  }
+
+  private void writeFrame(ChannelHandlerContext ctx, ByteBuf frame, ChannelPromise promise) {
+    int from = frame.readerIndex();
+    int mask = writer.headBefore(frame, WebSocketFrameReader.BINARY);
+    WebSocketMask.apply(frame, from, frame.writerIndex(), mask, 0);
+    ctx.write(frame, promise);
   }
 
   private void writeOther(ChannelHandlerContext ctx, Object msg, ChannelPromise promise) {
@@ -279,27 +292,7 @@ final class WebSocketCodec extends ChannelDuplexHandler implements WebSocketFram
     int bytes = pendingBytes;
     pending.clear();
     pendingBytes = 0;
-    if (writer.masking()) {
-      emitMasked(ctx, parts, bytes);
-    } else {
-      emitPlain(ctx, parts, bytes);
-    }
-  }
-
-  /// The head, then the buffers as they are: the TLS handler gathers them anyway.
-  private void emitPlain(ChannelHandlerContext ctx, List<Pending> parts, int bytes) {
-    if (bytes > 0) {
-      var head = ctx.alloc().buffer(WebSocketFrameWriter.MAX_HEAD_BYTES);
-      writer.head(head, WebSocketFrameReader.BINARY, bytes);
-      ctx.write(head);
-    }
-    for (var part : parts) {
-      ctx.write(part.bytes(), part.promise());
-    }
-  }
-
-  /// Payload is not ours to change, so it is copied once into one direct buffer and masked there.
-  private void emitMasked(ChannelHandlerContext ctx, List<Pending> parts, int bytes) {
+    // Copied together, as TLS would do otherwise, and to be masked: payload is not ours to change.
     var out = ctx.alloc().directBuffer(WebSocketFrameWriter.MAX_HEAD_BYTES + bytes);
     int mask = bytes > 0 ? writer.head(out, WebSocketFrameReader.BINARY, bytes) : 0;
     int from = out.writerIndex();

@@ -32,6 +32,25 @@ final class WebSocketFrameWriter {
     return fragmentHead(out, FIN | opcode, payloadBytes);
   }
 
+  /// Puts the head of a whole frame before the readable bytes, its payload.
+  ///
+  /// @param frame with room for [#MAX_HEAD_BYTES] before them
+  /// @return as [#head]
+  int headBefore(ByteBuf frame, int opcode) {
+    int payloadBytes = frame.readableBytes();
+    int end = frame.writerIndex();
+    int begin = frame.readerIndex() - headBytes(payloadBytes);
+    frame.setIndex(begin, begin);
+    int mask = head(frame, opcode, payloadBytes);
+    frame.writerIndex(end);
+    return mask;
+  }
+
+  private int headBytes(int payloadBytes) {
+    int length = payloadBytes < 126 ? 0 : payloadBytes <= 0xffff ? Short.BYTES : Long.BYTES;
+    return 2 + length + (masking ? Integer.BYTES : 0);
+  }
+
   /// Appends the head of a frame that may be one of several of its message.
   ///
   /// @param firstByte operation code, with [#FIN] when it is the last

@@ -20,6 +20,9 @@ final class WebSocketMask {
   ///
   /// @param phase how many bytes of the frame's payload came before `from`; only its low two bits count
   static void apply(ByteBuf buffer, int from, int to, int mask, long phase) {
+    if (mask == 0) {
+      return;
+    }
     int turned = Integer.rotateLeft(mask, 8 * (int) (phase & 3));
     if (buffer.nioBufferCount() == 1) {
       apply(buffer.internalNioBuffer(from, to - from), turned);

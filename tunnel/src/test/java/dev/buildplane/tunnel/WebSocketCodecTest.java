@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
+import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.util.ArrayList;
@@ -101,6 +102,49 @@ class WebSocketCodecTest {
     assertThat(closeCode(channel)).isEqualTo(1001);
     assertThat(reasons.getFirst().code()).isEqualTo(CloseReason.Code.CLOSED_BY_PEER);
     assertThat(reasons.getFirst().detail()).contains("1001").contains("bye");
+    channel.finishAndReleaseAll();
+  }
+
+  private static BinaryFrame frame(String payload) {
+    var bytes = BinaryFrame.buffer(UnpooledByteBufAllocator.DEFAULT, 16);
+    bytes.writeCharSequence(payload, UTF_8);
+    return new BinaryFrame(bytes);
+  }
+
+  @Test
+  void aBinaryFrameLeavesAsItIsBehindItsHead() {
+    for (int length : new int[] {1, 125, 126, 65_535, 65_536}) {
+      for (var from : List.of(client(), server())) {
+        var frame = frame("y".repeat(length));
+        assertThat(from.writeAndFlush(frame).isSuccess()).isTrue();
+        ByteBuf sent = from.readOutbound();
+        assertThat(sent).isSameAs(frame.content());
+        var to = (sent.getByte(sent.readerIndex() + 1) & 0x80) != 0 ? server() : client();
+        to.writeInbound(sent);
+        assertThat(drain(to, false)).isEqualTo("y".repeat(length));
+        from.finishAndReleaseAll();
+        to.finishAndReleaseAll();
+      }
+    }
+  }
+
+  @Test
+  void aBinaryFrameWaitsItsTurnAndIsLetGoOnceTheSocketCloses() {
+    var codec = WebSocketCodec.server(owner, new SplittableRandom(1));
+    var channel = new EmbeddedChannel(codec);
+    channel.write(Unpooled.copiedBuffer("a", UTF_8));
+    channel.writeAndFlush(frame("b"));
+    assertThat(channel.<Object>readOutbound()).as("before the handshake is over").isNull();
+    codec.start();
+    channel.write(Unpooled.copiedBuffer("c", UTF_8));
+    channel.writeAndFlush(frame("d"));
+    var wire = wire(channel);
+    assertThat(ByteBufUtil.hexDump(wire)).isEqualTo("8202" + "6162" + "8202" + "6364");
+    wire.release();
+    codec.refuse(new WebSocketViolation(WebSocketViolation.PROTOCOL_ERROR, "for the test"));
+    var late = frame("e");
+    assertThat(channel.writeAndFlush(late).cause()).isNotNull();
+    assertThat(late.refCnt()).isZero();
     channel.finishAndReleaseAll();
   }
 

@@ -33,6 +33,7 @@ final class Wire implements AutoCloseable {
   private final WebSocketFrameReader envelope;
   private final Http2FrameInput input;
   private final ByteBuf outgoing = Unpooled.buffer();
+  private final List<Integer> writes = new ArrayList<>();
   private GatewayTunnel gatewayEnd;
   private boolean closing;
 
@@ -131,11 +132,18 @@ final class Wire implements AutoCloseable {
     }
     channel.runPendingTasks();
     var found = new Found();
+    writes.clear();
     for (ByteBuf bytes = channel.readOutbound(); bytes != null; bytes = channel.readOutbound()) {
+      writes.add(bytes.readableBytes());
       envelope.read(bytes, found);
       bytes.release();
     }
     return found.frames;
+  }
+
+  /// How many bytes each write had that [#frames] found.
+  List<Integer> writes() {
+    return List.copyOf(writes);
   }
 
   private final class Found implements WebSocketFrameReader.Sink, Http2FrameInput.Sink {
