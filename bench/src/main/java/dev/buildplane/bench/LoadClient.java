@@ -1,7 +1,6 @@
 package dev.buildplane.bench;
 
 import io.netty.bootstrap.Bootstrap;
-import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
@@ -18,12 +17,10 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslProvider;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
-import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 import javax.net.ssl.SSLException;
 
@@ -92,7 +89,7 @@ final class LoadClient implements AutoCloseable {
         endpoint.http2()
             ? (callers + STREAMS_PER_CONNECTION - 1) / STREAMS_PER_CONNECTION
             : callers);
-    var load = new Load(() -> prefixed(requests.get()));
+    var load = new Load(loop, () -> prefixed(requests.get()));
     try {
       for (var i = 0; i < callers; i++) {
         var link = links.get(i % links.size());
@@ -130,7 +127,7 @@ final class LoadClient implements AutoCloseable {
 
     private Paced(Request request, long pauseMillis, List<Link> links) {
       this.links = links;
-      this.load = new Load(() -> prefixed(request));
+      this.load = new Load(loop, () -> prefixed(request));
       load.recording = true;
       loop.execute(() -> next(pauseMillis));
     }
@@ -156,7 +153,7 @@ final class LoadClient implements AutoCloseable {
 
   /// New connections, each for one request, from that many callers.
   Round storm(Request request, int callers, double seconds) throws Exception {
-    var load = new Load(() -> prefixed(request));
+    var load = new Load(loop, () -> prefixed(request));
     for (var i = 0; i < callers; i++) {
       loop.execute(() -> reconnect(load));
     }
@@ -200,7 +197,7 @@ final class LoadClient implements AutoCloseable {
         var done = new CompletableFuture<byte[]>();
         all.add(done);
         loop.execute(() ->
-            link.start(prefixed(request), new Body(done, bytes -> counted[0] += bytes)));
+            link.start(prefixed(request), new KeptBody(done, bytes -> counted[0] += bytes)));
       }
       for (var one : all) {
         one.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
@@ -216,7 +213,7 @@ final class LoadClient implements AutoCloseable {
     var links = connect(1);
     try {
       var done = new CompletableFuture<byte[]>();
-      loop.execute(() -> links.getFirst().start(prefixed(request), new Body(done, _ -> {})));
+      loop.execute(() -> links.getFirst().start(prefixed(request), new KeptBody(done, _ -> {})));
       return done.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
     } finally {
       close(links);
@@ -236,12 +233,12 @@ final class LoadClient implements AutoCloseable {
         endpoint.http2()
             ? (watches + STREAMS_PER_CONNECTION - 1) / STREAMS_PER_CONNECTION
             : watches);
-    var load = new Load(() -> Request.get("/"));
+    var load = new Load(loop, () -> Request.get("/"));
     try {
       for (var i = 0; i < watches; i++) {
         var link = links.get(i % links.size());
         var request = prefixed(requests.apply(i));
-        loop.execute(() -> link.start(request, new Events(load)));
+        loop.execute(() -> link.start(request, new WatchEvents(load)));
       }
       load.sleep(skipSeconds);
       begin.take();
@@ -264,7 +261,7 @@ final class LoadClient implements AutoCloseable {
       for (var link : links) {
         var done = new CompletableFuture<byte[]>();
         all.add(done);
-        loop.execute(() -> link.start(prefixed(request), new Body(done, _ -> {})));
+        loop.execute(() -> link.start(prefixed(request), new KeptBody(done, _ -> {})));
       }
       for (var one : all) {
         one.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
@@ -365,165 +362,5 @@ final class LoadClient implements AutoCloseable {
   @Override
   public void close() throws InterruptedException {
     loop.shutdownGracefully(0, 1, TimeUnit.SECONDS).await();
-  }
-
-  /// The state of one round; everything but the volatiles belongs to the event loop.
-  private final class Load {
-    private final Supplier<Request> requests;
-    private final CompletableFuture<Void> broken = new CompletableFuture<>();
-    private long[] nanos = new long[1 << 16];
-    private int count;
-    volatile boolean recording;
-    volatile boolean stopping;
-
-    Load(Supplier<Request> requests) {
-      this.requests = requests;
-    }
-
-    void again(Link link) {
-      once(link, System.nanoTime(), () -> {
-        if (!stopping) {
-          again(link);
-        }
-      });
-    }
-
-    void once(Link link, long begun, Runnable then) {
-      link.start(requests.get(), new Answer() {
-        @Override
-        public void head(int status) {
-          if (status / 100 != 2) {
-            broken.completeExceptionally(new IOException("expected 2xx, found " + status));
-          }
-        }
-
-        @Override
-        public void body(ByteBuf part) {}
-
-        @Override
-        public void end() {
-          record(System.nanoTime() - begun);
-          then.run();
-        }
-
-        @Override
-        public void failed(Throwable cause) {
-          if (!stopping) {
-            broken.completeExceptionally(cause);
-          }
-        }
-      });
-    }
-
-    void record(long latency) {
-      if (recording) {
-        if (count == nanos.length) {
-          nanos = Arrays.copyOf(nanos, count * 2);
-        }
-        nanos[count++] = latency;
-      }
-    }
-
-    /// Ends early, and with the failure, when a caller fails.
-    void sleep(double seconds) throws Exception {
-      try {
-        broken.get((long) (seconds * 1e9), TimeUnit.NANOSECONDS);
-      } catch (java.util.concurrent.TimeoutException asItShould) {
-        return;
-      }
-    }
-
-    long[] stop() throws Exception {
-      stopping = true;
-      return loop.submit(() -> {
-            var all = Arrays.copyOf(nanos, count);
-            Arrays.sort(all);
-            return all;
-          })
-          .get();
-    }
-  }
-
-  /// Counts a body; keeps short ones.
-  private static final class Body implements Answer {
-    private static final int KEPT_BYTES = 4096;
-    private final CompletableFuture<byte[]> done;
-    private final LongConsumer counter;
-    private final java.io.ByteArrayOutputStream kept = new java.io.ByteArrayOutputStream(64);
-    private int status;
-
-    Body(CompletableFuture<byte[]> done, LongConsumer counter) {
-      this.done = done;
-      this.counter = counter;
-    }
-
-    @Override
-    public void head(int code) {
-      status = code;
-    }
-
-    @Override
-    public void body(ByteBuf part) {
-      counter.accept(part.readableBytes());
-      if (kept.size() < KEPT_BYTES) {
-        var some = new byte[Math.min(KEPT_BYTES - kept.size(), part.readableBytes())];
-        part.getBytes(part.readerIndex(), some);
-        kept.writeBytes(some);
-      }
-    }
-
-    @Override
-    public void end() {
-      if (status / 100 == 2) {
-        done.complete(kept.toByteArray());
-      } else {
-        done.completeExceptionally(new IOException("expected 2xx, found " + status + ": " + kept));
-      }
-    }
-
-    @Override
-    public void failed(Throwable cause) {
-      done.completeExceptionally(cause);
-    }
-  }
-
-  /// Lines of a watch: each is the time at which it was sent.
-  private static final class Events implements Answer {
-    private final Load load;
-    private long number;
-
-    Events(Load load) {
-      this.load = load;
-    }
-
-    @Override
-    public void head(int status) {
-      if (status / 100 != 2) {
-        load.broken.completeExceptionally(new IOException("expected 2xx, found " + status));
-      }
-    }
-
-    @Override
-    public void body(ByteBuf part) {
-      while (part.isReadable()) {
-        var next = part.readByte();
-        if (next == '\n') {
-          load.record(System.nanoTime() - number);
-          number = 0;
-        } else {
-          number = number * 10 + next - '0';
-        }
-      }
-    }
-
-    @Override
-    public void end() {}
-
-    @Override
-    public void failed(Throwable cause) {
-      if (!load.stopping) {
-        load.broken.completeExceptionally(cause);
-      }
-    }
   }
 }

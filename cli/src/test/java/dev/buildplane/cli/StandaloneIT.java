@@ -28,56 +28,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 class StandaloneIT {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
-  private static final String SHARED = """
-      apiVersion: openchoreo.dev/v1alpha1
-      kind: ClusterBuildPlane
-      metadata:
-        name: shared-buildplane
-      spec:
-        planeID: "shared-builder"
-        clusterAgent:
-          clientCA:
-            secretRef:
-              name: buildplane-agent-ca
-              namespace: openchoreo-system
-              key: ca.crt
-      """;
-  private static final String SECURE = """
-      apiVersion: openchoreo.dev/v1alpha1
-      kind: ClusterBuildPlane
-      metadata:
-        name: secure-buildplane
-      spec:
-        planeID: "secure-builder"
-        clusterAgent:
-          clientCA:
-            secretRef:
-              name: agent-ca-cert
-              namespace: openchoreo-system
-              key: ca.crt
-        secretStoreRef:
-          name: vault-backend
-      """;
-  private static final String MONITORED = """
-      apiVersion: openchoreo.dev/v1alpha1
-      kind: ClusterBuildPlane
-      metadata:
-        name: monitored-buildplane
-      spec:
-        planeID: "prod-ci"
-        clusterAgent:
-          clientCA:
-            secretRef:
-              name: buildplane-agent-ca
-              namespace: openchoreo-system
-              key: ca.crt
-        secretStoreRef:
-          name: default
-        observabilityPlaneRef:
-          kind: ClusterObservabilityPlane
-          name: production-observability
-      """;
-
   @TempDir
   static Path folder;
 
@@ -86,7 +36,7 @@ class StandaloneIT {
   @BeforeAll
   void start() {
     installation = new LocalInstallation(folder.resolve("data")).up();
-    apply(SHARED);
+    apply(SeedExamples.SHARED);
   }
 
   @AfterAll
@@ -114,7 +64,7 @@ class StandaloneIT {
   }
 
   static Stream<String> examplesOfTheSeed() {
-    return Stream.of(SHARED, SECURE, MONITORED);
+    return Stream.of(SeedExamples.SHARED, SeedExamples.SECURE, SeedExamples.MONITORED);
   }
 
   @ParameterizedTest
@@ -182,42 +132,43 @@ class StandaloneIT {
     return Stream.of(
         Arguments.of(
             "a planeID of 64 characters",
-            SHARED.replace("shared-builder", "a".repeat(64)),
+            SeedExamples.SHARED.replace("shared-builder", "a".repeat(64)),
             "spec.planeID",
             "63"),
         Arguments.of(
             "a planeID in upper case",
-            SHARED.replace("shared-builder", "Upper"),
+            SeedExamples.SHARED.replace("shared-builder", "Upper"),
             "spec.planeID",
             "[a-z0-9]"),
         Arguments.of(
             "a planeID starting with a hyphen",
-            SHARED.replace("shared-builder", "-a"),
+            SeedExamples.SHARED.replace("shared-builder", "-a"),
             "spec.planeID",
             "[a-z0-9]"),
         Arguments.of(
             "no clusterAgent",
-            SHARED.replaceAll("(?s)  clusterAgent:.*", ""),
+            SeedExamples.SHARED.replaceAll("(?s)  clusterAgent:.*", ""),
             "spec.clusterAgent",
             "Required"),
         Arguments.of(
             "a namespaced observability plane",
-            MONITORED.replace("kind: ClusterObservabilityPlane", "kind: ObservabilityPlane"),
+            SeedExamples.MONITORED.replace(
+                "kind: ClusterObservabilityPlane", "kind: ObservabilityPlane"),
             "spec.observabilityPlaneRef",
             "ClusterObservabilityPlane"),
         Arguments.of(
             "a secretRef without namespace",
-            SHARED.replace("        namespace: openchoreo-system\n", ""),
+            SeedExamples.SHARED.replace("        namespace: openchoreo-system\n", ""),
             "spec.clusterAgent.clientCA",
             "namespace"),
         Arguments.of(
             "neither value nor secretRef",
-            SHARED.replaceAll("(?s)clientCA:.*", "clientCA: {}\n"),
+            SeedExamples.SHARED.replaceAll("(?s)clientCA:.*", "clientCA: {}\n"),
             "spec.clusterAgent.clientCA",
             "value"),
         Arguments.of(
             "both value and secretRef",
-            SHARED.replace("clientCA:\n", "clientCA:\n      value: x\n"),
+            SeedExamples.SHARED.replace("clientCA:\n", "clientCA:\n      value: x\n"),
             "spec.clusterAgent.clientCA",
             "value"));
   }

@@ -137,8 +137,7 @@ class RequestBodyIT {
             exchange.fail(problem);
           }
         }.begin());
-    var settings = HttpServerSettings.tls(
-            "test", Servers.anyPort(), TlsIdentity.of(Servers.SERVER))
+    var settings = HttpServerSettings.tls("test", Servers.anyPort(), TlsIdentity.of(Servers.SERVER))
         .withLimits(limits);
     try (var server = HttpServer.start(settings, Servers.router(route));
         var client = client(version)) {

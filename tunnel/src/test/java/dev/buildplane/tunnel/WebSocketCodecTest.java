@@ -134,7 +134,9 @@ class WebSocketCodecTest {
     var channel = new EmbeddedChannel(codec);
     channel.write(Unpooled.copiedBuffer("a", UTF_8));
     channel.writeAndFlush(frame("b"));
-    assertThat(channel.<Object>readOutbound()).as("before the handshake is over").isNull();
+    assertThat(channel.<Object>readOutbound())
+        .as("before the handshake is over")
+        .isNull();
     codec.start();
     channel.write(Unpooled.copiedBuffer("c", UTF_8));
     channel.writeAndFlush(frame("d"));
