@@ -21,10 +21,6 @@ final class WebSocketFrameWriter {
     this.masks = masks;
   }
 
-  boolean masking() {
-    return masking;
-  }
-
   /// Appends the head of a whole (unfragmented) frame.
   ///
   /// @return the mask to apply to the payload, 0 when there is none
