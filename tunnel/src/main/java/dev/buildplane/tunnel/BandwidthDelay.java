@@ -46,7 +46,7 @@ final class BandwidthDelay {
     sampling = false;
   }
 
-  /// The window of one stream. It never gets smaller: what was allowed cannot be taken back before it has been used.
+  /// The window of one stream. What was allowed cannot be taken back before it has been used; it gets smaller by not being filled again.
   final class Window {
     private int bytes = firstBytes;
     private long counted;
@@ -93,6 +93,11 @@ final class BandwidthDelay {
       cameBytes = 0;
       readBytes = 0;
       grew |= moreBytes > 0;
+    }
+
+    /// Others need that much of it.
+    void narrow(int lessBytes) {
+      bytes -= lessBytes;
     }
 
     /// The stream has ended; other streams have its share of the link. What is read later of what came counts for nothing.

@@ -14,6 +14,10 @@ final class Inflow {
   /// Smaller payloads are copied: a slice would keep the whole receive buffer (16 KiB and more) alive.
   static final int COPY_BELOW_BYTES = 2048;
 
+  /// The peer is let send again whenever such a part of the window has been read: with a larger one, up to as much of each round trip of a long link
+  /// would pass with nothing to send.
+  private static final int REFILLS = 4;
+
   /// Lets the peer send more.
   @FunctionalInterface
   interface Widen {
@@ -74,8 +78,8 @@ final class Inflow {
       if (last) {
         return;
       }
-      growing =
-          new StreamWindow(connection.settings().budget(), connection.newWindow(), this::widen);
+      growing = new StreamWindow(
+          connection.settings().budget().loan(), connection.newWindow(), this::widen);
       window = growing;
     }
     connection.dataCame();
@@ -94,10 +98,16 @@ final class Inflow {
   /// So much of the window may be filled again.
   void consumed(int bytes) {
     readBytes += bytes;
-    if (readBytes >= fullBytes / 2 && !ended) {
-      openBytes += readBytes;
-      widen.by(readBytes);
-      readBytes = 0;
+    if (readBytes < fullBytes / REFILLS || ended) {
+      return;
+    }
+    int narrower = window == null ? 0 : window.narrow(readBytes);
+    int again = readBytes - narrower;
+    readBytes = 0;
+    fullBytes -= narrower;
+    openBytes += again;
+    if (again > 0) {
+      widen.by(again);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.buildplane.tunnel;
 
 import io.netty.util.internal.PlatformDependent;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /// How many bytes all tunnels of a process may hold that came in and were not yet read.
@@ -30,6 +31,7 @@ public final class MemoryBudget {
   private final long limitBytes;
   private final AtomicLong usedBytes = new AtomicLong();
   private final AtomicLong lentBytes = new AtomicLong();
+  private final AtomicInteger borrowers = new AtomicInteger();
 
   public MemoryBudget(long limitBytes) {
     if (limitBytes < FLOOR_BYTES) {
@@ -61,23 +63,80 @@ public final class MemoryBudget {
     return lentBytes.get();
   }
 
-  /// Lets a stream's window grow, which [#takeBack] undoes when the stream ends. All that is lent stays below half of what the budget has beyond
-  /// [#KEPT_BYTES], so that if every stream with a wide window stalled at once, others would still be served; nothing is lent while half of the
-  /// budget is used.
-  ///
-  /// @return how many bytes of those wanted, 0 to all
-  int lend(int wantedBytes) {
-    if (usedBytes.get() > limitBytes / 2) {
-      return 0;
-    }
-    long mostLent = Math.max(0, limitBytes - KEPT_BYTES) / 2;
-    long before =
-        lentBytes.getAndUpdate(lent -> Math.max(lent, Math.min(lent + wantedBytes, mostLent)));
-    return Math.clamp(mostLent - before, 0, wantedBytes);
+  /// What windows may be wider by, all together: half of what the budget has beyond [#KEPT_BYTES], so that if every stream with a wide window stalled
+  /// at once, others would still be served.
+  private long mostLentBytes() {
+    return Math.max(0, limitBytes - KEPT_BYTES) / 2;
   }
 
-  void takeBack(int bytes) {
-    lentBytes.addAndGet(-bytes);
+  /// The share of one of those that borrow.
+  private int shareBytes() {
+    return (int) Math.min(Integer.MAX_VALUE, mostLentBytes() / Math.max(1, borrowers.get()));
+  }
+
+  /// That of a stream which begins.
+  Loan loan() {
+    return new Loan();
+  }
+
+  /// What one stream's window is wider by. A stream may have its share while there is anything to be had, and beyond it half of what is to be
+  /// had; when little is left, those with more than their share give back as they read, so that a stream that came late is not held to its first
+  /// window by those that came before. For one thread at a time.
+  final class Loan {
+    private int bytes;
+    private boolean borrows;
+
+    /// Lets the window grow. Nothing is lent while half of the budget is used.
+    ///
+    /// @return how many bytes of those wanted, 0 to all
+    int borrow(int wantedBytes) {
+      if (!borrows) {
+        borrows = true;
+        borrowers.incrementAndGet();
+      }
+      if (usedBytes.get() > limitBytes / 2) {
+        return 0;
+      }
+      long before;
+      int granted;
+      do {
+        before = lentBytes.get();
+        granted = grant(wantedBytes, Math.max(0, mostLentBytes() - before));
+      } while (!lentBytes.compareAndSet(before, before + granted));
+      bytes += granted;
+      return granted;
+    }
+
+    private int grant(int wantedBytes, long freeBytes) {
+      int due = Math.clamp(shareBytes() - bytes, 0, wantedBytes);
+      long beyond = Math.min(wantedBytes - due, Math.max(0, freeBytes - due) / 2);
+      return (int) (Math.min(due, freeBytes) + beyond);
+    }
+
+    /// Gives back what is beyond the share, where others need it.
+    ///
+    /// @param mostBytes that can be given back now
+    /// @return how many of them were
+    int repay(int mostBytes) {
+      int share = shareBytes();
+      if (bytes <= share || mostLentBytes() - lentBytes.get() >= share / 2) {
+        return 0;
+      }
+      int back = Math.min(mostBytes, bytes - share);
+      bytes -= back;
+      lentBytes.addAndGet(-back);
+      return back;
+    }
+
+    /// The stream has ended.
+    void end() {
+      lentBytes.addAndGet(-bytes);
+      bytes = 0;
+      if (borrows) {
+        borrows = false;
+        borrowers.decrementAndGet();
+      }
+    }
   }
 
   /// Whether a stream that holds `heldBytes` may hold more.

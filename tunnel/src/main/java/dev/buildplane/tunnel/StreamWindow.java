@@ -5,15 +5,14 @@ import java.util.function.IntConsumer;
 /// How far the peer may send ahead on one stream: grows while the window is what holds the stream back ([BandwidthDelay]), as far as the
 /// [MemoryBudget] lends. Touched by the tunnel's event loop only.
 final class StreamWindow {
-  private final MemoryBudget budget;
+  private final MemoryBudget.Loan loan;
   private final BandwidthDelay.Window window;
   private final IntConsumer widen;
-  private int lentBytes;
   private boolean ended;
 
   /// @param widen lets the peer send that many bytes more ahead
-  StreamWindow(MemoryBudget budget, BandwidthDelay.Window window, IntConsumer widen) {
-    this.budget = budget;
+  StreamWindow(MemoryBudget.Loan loan, BandwidthDelay.Window window, IntConsumer widen) {
+    this.loan = loan;
     this.window = window;
     this.widen = widen;
   }
@@ -29,19 +28,26 @@ final class StreamWindow {
     if (wanted == 0 || ended) {
       return;
     }
-    int lent = budget.lend(wanted);
+    int lent = loan.borrow(wanted);
     window.grow(lent);
     if (lent > 0) {
-      lentBytes += lent;
       widen.accept(lent);
     }
+  }
+
+  /// The window is about to be filled again; other streams may need what it is wider by.
+  ///
+  /// @return how much narrower it is now: not to be filled again of those bytes
+  int narrow(int refilledBytes) {
+    int back = loan.repay(refilledBytes);
+    window.narrow(back);
+    return back;
   }
 
   /// The stream has ended, though frames of it may still be queued.
   void end() {
     ended = true;
     window.end();
-    budget.takeBack(lentBytes);
-    lentBytes = 0;
+    loan.end();
   }
 }

@@ -272,7 +272,7 @@ class Http2LinkTest {
         1, false, ":method", "POST", ":scheme", "https", ":authority", "k8s", ":path", "/unread");
     wire.frames();
     streams.getFirst().config().setAutoRead(true);
-    int frames = WINDOW / 2 / 256 + 1;
+    int frames = WINDOW / 4 / 256 + 1;
     for (int i = 0; i < frames; i++) {
       var padded = new byte[256];
       padded[0] = (byte) 255;
@@ -280,7 +280,7 @@ class Http2LinkTest {
     }
     assertThat(of(Http2Frames.WINDOW_UPDATE, wire.frames()))
         .singleElement()
-        .satisfies(update -> assertThat(update.number()).isGreaterThanOrEqualTo(WINDOW / 2));
+        .satisfies(update -> assertThat(update.number()).isGreaterThanOrEqualTo(WINDOW / 4));
   }
 
   @Test

@@ -33,8 +33,12 @@ class LongLinkIT {
 
   @BeforeEach
   void connect() throws Exception {
+    connect(atGateway, atAgent);
+  }
+
+  private void connect(MemoryBudget gateway, MemoryBudget agent) throws Exception {
     var settings = TunnelSettings.defaults();
-    net = new Loopback(settings.withBudget(atGateway), settings.withBudget(atAgent));
+    net = new Loopback(settings.withBudget(gateway), settings.withBudget(agent));
     link = DelayingRelay.start(ONE_WAY, LINK_BYTES_PER_SECOND, net.gateway.port());
     net.agentEnd = net.dial(link.port());
     net.gatewayEnd = net.gateway.accept();
@@ -50,7 +54,8 @@ class LongLinkIT {
     await().atMost(PATIENCE).until(() -> reader.lentBytes() >= bytes - FIRST_WINDOW);
   }
 
-  /// What the sender gets ahead of a reader that has stopped: half of the window at least, as it is filled again when half has been read.
+  /// What the sender gets ahead of a reader that has stopped: three quarters of the window at least, as it is filled again when a quarter has been
+  /// read.
   private static void awaitAhead(LongSupplier sent, LongSupplier read, long bytes) {
     await()
         .atMost(PATIENCE)
@@ -64,7 +69,7 @@ class LongLinkIT {
     awaitWindow(atGateway, 4 * FIRST_WINDOW);
 
     call.channel.config().setAutoRead(false);
-    awaitAhead(net.target.sent::get, () -> call.received, 2 * FIRST_WINDOW);
+    awaitAhead(net.target.sent::get, () -> call.received, 3 * FIRST_WINDOW);
     assertThat(net.target.sent.get() - call.received)
         .as("the largest window, and what waits at the sender")
         .isLessThan(BandwidthDelay.MOST_WINDOW_BYTES + 2 * FIRST_WINDOW);
@@ -78,7 +83,7 @@ class LongLinkIT {
     awaitWindow(atAgent, 4 * FIRST_WINDOW);
 
     net.target.last.config().setAutoRead(false);
-    awaitAhead(call::uploaded, net.target.read::get, 2 * FIRST_WINDOW);
+    awaitAhead(call::uploaded, net.target.read::get, 3 * FIRST_WINDOW);
     assertThat(call.uploaded() - net.target.read.get())
         .as("the largest window, and what waits at the sender")
         .isLessThan(BandwidthDelay.MOST_WINDOW_BYTES + 2 * FIRST_WINDOW);
@@ -104,6 +109,27 @@ class LongLinkIT {
       assertThat(atGateway.usedBytes()).isBetween(FIRST_WINDOW / 2, 2 * FIRST_WINDOW);
     });
     stalled.channel.close();
+  }
+
+  @Test
+  void aStreamThatComesLateGetsItsShareOfWhatAnotherHadBorrowed() throws Exception {
+    disconnect();
+    var little = new MemoryBudget(MemoryBudget.KEPT_BYTES + 16 * FIRST_WINDOW);
+    connect(little, atAgent);
+    long mostLent = 8 * FIRST_WINDOW;
+    var first = Call.send(net.gatewayEnd, Call.get("/bytes/" + ENDLESS_BYTES));
+    await().atMost(PATIENCE).until(() -> little.lentBytes() == mostLent);
+
+    var late = Call.send(net.gatewayEnd, Call.get("/bytes/" + ENDLESS_BYTES));
+    await().atMost(PATIENCE).until(() -> late.received > 48 * FIRST_WINDOW);
+    late.channel.config().setAutoRead(false); // who does not read borrows no more
+    first.channel.close();
+    await().atMost(PATIENCE).until(() -> net.target.open.get() == 1);
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(
+            () -> assertThat(little.lentBytes()).isBetween(2 * FIRST_WINDOW, mostLent / 2));
+    late.channel.close();
   }
 
   @Test
