@@ -75,9 +75,7 @@ class AgentIT {
   }
 
   private void identity(String name) throws Exception {
-    var identity = CA.issueClient(name, List.of(), DAY);
-    Files.writeString(folder.resolve("tls.key"), identity.keyPem());
-    Files.writeString(folder.resolve("tls.crt"), identity.certificatePem());
+    certify(name, folder.resolve("tls.crt"), folder.resolve("tls.key"));
   }
 
   private void kubeconfig() throws Exception {
@@ -300,6 +298,58 @@ class AgentIT {
     assertThatThrownBy(() -> TargetsFile.read(folder.resolve("bad.yaml")))
         .isInstanceOf(AgentProblem.class)
         .hasMessageContaining("found 'atuh'");
+  }
+
+  @Test
+  void targetsAreGivenTheirTokenAndCertificateAsTheFilesHaveThemNow() throws Exception {
+    Files.writeString(folder.resolve("logs-token"), "first");
+    var certificate = folder.resolve("metrics.crt");
+    var key = folder.resolve("metrics.key");
+    certify("reader-1", certificate, key);
+    Files.writeString(folder.resolve("targets.yaml"), """
+        targets:
+          - name: logs
+            url: https://localhost:%1$d
+            ca: ca.pem
+            auth: { type: bearer, tokenFile: logs-token }
+          - name: metrics
+            url: https://localhost:%1$d
+            ca: ca.pem
+            auth: { type: clientCertificate, certificate: metrics.crt, key: metrics.key }
+        """.formatted(target.port()));
+    agent = Agent.start(settings().withTargets(folder.resolve("targets.yaml")));
+    var tunnel = gateway.accept().tunnel();
+
+    var logs = seenAt(tunnel, "logs");
+    assertThat(logs.headers()).containsEntry("authorization", "Bearer first");
+    assertThat(logs.client()).isEmpty();
+    var metrics = seenAt(tunnel, "metrics");
+    assertThat(metrics.headers()).doesNotContainKey("authorization");
+    assertThat(metrics.client()).isEqualTo("CN=reader-1");
+
+    Files.writeString(folder.resolve("logs-token"), "the second");
+    certify("reader-two", certificate, key);
+    await().atMost(PATIENCE).untilAsserted(() -> {
+      assertThat(seenAt(tunnel, "logs").headers())
+          .containsEntry("authorization", "Bearer the second");
+      assertThat(seenAt(tunnel, "metrics").client()).isEqualTo("CN=reader-two");
+    });
+    var unknown = get("/");
+    unknown.headers().set("host", "logz");
+    assertThat(Call.send(tunnel, unknown).status()).isEqualTo(404);
+  }
+
+  private static void certify(String name, Path certificate, Path key) throws Exception {
+    var identity = CA.issueClient(name, List.of(), DAY);
+    Files.writeString(key, identity.keyPem());
+    Files.writeString(certificate, identity.certificatePem());
+  }
+
+  private TestTarget.Seen seenAt(GatewayTunnel tunnel, String name) throws Exception {
+    var request = get("/");
+    request.headers().set("host", name).set("authorization", "Bearer of-the-caller");
+    assertThat(Call.send(tunnel, request).text()).isEqualTo("hello");
+    return target.seen.take();
   }
 
   private static FullHttpRequest get(String path) {

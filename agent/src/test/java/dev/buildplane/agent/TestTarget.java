@@ -20,15 +20,25 @@ import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
 import java.net.InetSocketAddress;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import javax.net.ssl.SSLPeerUnverifiedException;
 
 /// A backend with TLS that records what reaches it and answers by path.
 final class TestTarget implements AutoCloseable {
-  record Seen(String method, String uri, java.util.Map<String, String> headers, String body) {}
+  /// @param client subject of the client's certificate; empty without one
+  record Seen(
+      String method,
+      String uri,
+      java.util.Map<String, String> headers,
+      String body,
+      String client) {}
 
   final BlockingQueue<Seen> seen = new LinkedBlockingQueue<>();
   /// Reviews of the agent's own permissions; not among `seen` and `connections`.
@@ -42,7 +52,10 @@ final class TestTarget implements AutoCloseable {
   private final Channel listener;
 
   TestTarget(EventLoopGroup loops, Identity identity) throws Exception {
-    var tls = SslContextBuilder.forServer(identity.key(), identity.chain()).build();
+    var tls = SslContextBuilder.forServer(identity.key(), identity.chain())
+        .clientAuth(ClientAuth.OPTIONAL)
+        .trustManager(InsecureTrustManagerFactory.INSTANCE)
+        .build();
     listener = new ServerBootstrap()
         .group(loops)
         .channel(TunnelTransport.serverSocketType())
@@ -110,7 +123,11 @@ final class TestTarget implements AutoCloseable {
           .headers()
           .forEach(e -> headers.put(e.getKey().toLowerCase(java.util.Locale.ROOT), e.getValue()));
       seen.add(new Seen(
-          request.method().name(), request.uri(), headers, request.content().toString(UTF_8)));
+          request.method().name(),
+          request.uri(),
+          headers,
+          request.content().toString(UTF_8),
+          client(ctx)));
       var path = request.uri();
       var body = new byte[request.content().readableBytes()];
       request.content().readBytes(body);
@@ -145,6 +162,19 @@ final class TestTarget implements AutoCloseable {
         case "/echo" -> answer(ctx, 201, body);
         case "/redirect" -> answer(ctx, 302, "elsewhere");
         default -> answer(ctx, 200, "hello");
+      }
+    }
+
+    private static String client(ChannelHandlerContext ctx) {
+      try {
+        return ctx.pipeline()
+            .get(SslHandler.class)
+            .engine()
+            .getSession()
+            .getPeerPrincipal()
+            .getName();
+      } catch (SSLPeerUnverifiedException none) {
+        return "";
       }
     }
 

@@ -53,7 +53,7 @@ final class AgentStream extends Http2Stream {
 
   @Override
   void headCame(Http2Headers headers, boolean end) throws TunnelException {
-    if (!connection.settings().budget().takesStreams()) {
+    if (!connection.budget().takesStreams()) {
       refuse();
       return;
     }

@@ -111,10 +111,10 @@ final class Http2Tunnel {
             "the agent takes at most " + connection.peerMaxStreams()
                 + " streams at a time, and has them"));
       }
-      if (!connection.settings().budget().takesStreams()) {
+      if (!connection.budget().takesStreams()) {
         return opening.setFailure(new TunnelException(
             TunnelException.Code.OVERLOADED,
-            "the memory budget for tunnels is spent by readers that do not read; try again later"));
+            "the memory budget of this agent's connection, or of all, is spent by readers that do not read; try again later"));
       }
       if (opened.incrementAndGet() == ROTATE_AFTER_STREAMS) {
         connection.drain();

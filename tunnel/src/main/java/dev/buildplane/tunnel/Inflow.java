@@ -35,7 +35,7 @@ final class Inflow {
 
   Inflow(TunnelConnection connection, Widen widen) {
     this.connection = connection;
-    this.share = new StreamShare(connection.settings().budget());
+    this.share = new StreamShare(connection.budget());
     this.widen = widen;
     this.fullBytes = connection.settings().streamWindowBytes();
     this.openBytes = fullBytes;
@@ -79,7 +79,7 @@ final class Inflow {
         return;
       }
       growing = new StreamWindow(
-          connection.settings().budget().loan(), connection.newWindow(), this::widen);
+          connection.budget().loan(), connection.newWindow(), this::widen);
       window = growing;
     }
     connection.dataCame();

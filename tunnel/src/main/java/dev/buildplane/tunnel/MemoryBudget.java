@@ -3,6 +3,7 @@ package dev.buildplane.tunnel;
 import io.netty.util.internal.PlatformDependent;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /// How many bytes all tunnels of a process may hold that came in and were not yet read.
 ///
@@ -13,13 +14,18 @@ import java.util.concurrent.atomic.AtomicLong;
 ///   left shrinks as streams stall, so the first to stall keep their window, later ones are given up, and those that read, holding
 ///   little, go on;
 /// - while more than seven eighths are used, no new stream is opened or accepted;
-/// - a stream may always hold [#FLOOR_BYTES], so that a healthy one survives any pressure. The true bound is
-///   therefore `limit + streams * FLOOR_BYTES`.
+/// - a stream may always hold [#FLOOR_BYTES], so that a healthy one survives any pressure;
+/// - one tunnel has a share of it, three eighths ([#forTunnel]). When that is spent its streams are reset when more than one frame of theirs waits,
+///   and beyond seven sixteenths it takes no new one: an agent, or the callers of one plane, spend what is theirs and leave the other planes the
+///   rest. The true bound of a tunnel is therefore its share and a frame for each stream.
 ///
 /// Thread-safe.
 public final class MemoryBudget {
   /// What a stream may hold whatever the pressure.
   public static final int FLOOR_BYTES = 64 << 10;
+
+  /// What a stream may hold when its tunnel has spent its share: one DATA frame, so that a stream whose reader takes it at once goes on.
+  static final int FRAME_BYTES = Http2Frames.PAYLOAD_BYTES + Inflow.OVERHEAD_BYTES;
 
   /// What wide windows leave alone: that of sixteen streams that stall with the window they begin with.
   static final long KEPT_BYTES = 16L << 20;
@@ -29,6 +35,7 @@ public final class MemoryBudget {
   private static final MemoryBudget PROCESS = new MemoryBudget(PROCESS_LIMIT_BYTES);
 
   private final long limitBytes;
+  private final @Nullable MemoryBudget whole;
   private final AtomicLong usedBytes = new AtomicLong();
   private final AtomicLong lentBytes = new AtomicLong();
   private final AtomicInteger borrowers = new AtomicInteger();
@@ -39,6 +46,17 @@ public final class MemoryBudget {
           "expected a limit of at least " + FLOOR_BYTES + " bytes, found " + limitBytes);
     }
     this.limitBytes = limitBytes;
+    this.whole = null;
+  }
+
+  private MemoryBudget(MemoryBudget whole) {
+    this.limitBytes = whole.limitBytes * 3 / 8;
+    this.whole = whole;
+  }
+
+  /// What one tunnel may hold of this budget; both are counted.
+  MemoryBudget forTunnel() {
+    return new MemoryBudget(this);
   }
 
   /// The one budget of this process: a quarter of its direct memory, at least 32 MiB.
@@ -55,7 +73,9 @@ public final class MemoryBudget {
   }
 
   boolean takesStreams() {
-    return usedBytes.get() <= limitBytes - limitBytes / 8;
+    return whole == null
+        ? usedBytes.get() <= limitBytes - limitBytes / 8
+        : usedBytes.get() <= limitBytes + limitBytes / 6 && whole.takesStreams();
   }
 
   /// By how much windows are wider now than streams begin with, all together. Bytes lent are not used; the stream's reader may yet stall.
@@ -76,7 +96,7 @@ public final class MemoryBudget {
 
   /// That of a stream which begins.
   Loan loan() {
-    return new Loan();
+    return whole == null ? new Loan() : whole.loan();
   }
 
   /// What one stream's window is wider by. A stream may have its share while there is anything to be had, and beyond it half of what is to be
@@ -141,14 +161,24 @@ public final class MemoryBudget {
 
   /// Whether a stream that holds `heldBytes` may hold more.
   boolean mayHold(long heldBytes) {
+    if (whole != null) {
+      return (heldBytes <= FRAME_BYTES || usedBytes.get() <= limitBytes)
+          && whole.mayHold(heldBytes);
+    }
     return heldBytes <= Math.max(FLOOR_BYTES, limitBytes - limitBytes / 4 - usedBytes.get());
   }
 
   void take(int bytes) {
     usedBytes.addAndGet(bytes);
+    if (whole != null) {
+      whole.take(bytes);
+    }
   }
 
   void giveBack(int bytes) {
     usedBytes.addAndGet(-bytes);
+    if (whole != null) {
+      whole.giveBack(bytes);
+    }
   }
 }

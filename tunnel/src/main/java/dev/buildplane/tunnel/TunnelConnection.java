@@ -44,6 +44,7 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
   private volatile Instant lastSeen;
   private final long pingAfterNanos;
   private final BandwidthDelay bandwidthDelay;
+  private final MemoryBudget budget;
   private long lastPingNanos;
   private long controlWindowNanos;
   private int controlFrames;
@@ -61,6 +62,7 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
     this.lastPingNanos = lastHeardNanos;
     this.pingAfterNanos = pingAfter.toNanos();
     this.bandwidthDelay = new BandwidthDelay(settings.streamWindowBytes());
+    this.budget = settings.budget().forTunnel();
   }
 
   long nanoTime() {
@@ -209,6 +211,11 @@ final class TunnelConnection extends ChannelDuplexHandler implements WebSocketCo
   }
 
   // ---- how much a stream may send ahead
+
+  /// What the streams of this connection may hold.
+  MemoryBudget budget() {
+    return budget;
+  }
 
   /// DATA came. On a link with long round trips a stream is held back by its window; [BandwidthDelay] finds out.
   void dataCame() {

@@ -66,10 +66,16 @@ final class Call extends ChannelInboundHandlerAdapter {
   }
 
   static Call stalled(GatewayTunnel tunnel, HttpRequest request) throws Exception {
+    var call = unsent(tunnel);
+    call.channel.writeAndFlush(request);
+    return call;
+  }
+
+  /// A stream that is not read and on which nothing was sent yet.
+  static Call unsent(GatewayTunnel tunnel) throws Exception {
     var call = new Call();
     call.open(tunnel);
     call.channel.config().setAutoRead(false);
-    call.channel.writeAndFlush(request);
     return call;
   }
 
