@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -107,7 +108,7 @@ record TargetsFile(List<Target> targets, Set<Path> files) {
       var name = names.next();
       if (!known.contains(name)) {
         throw document.problem(
-            "expected only " + known + " in " + where + ", found '" + name + "'");
+            "expected only " + new TreeSet<>(known) + " in " + where + ", found '" + name + "'");
       }
     }
   }

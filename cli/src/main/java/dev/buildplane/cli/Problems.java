@@ -1,5 +1,6 @@
 package dev.buildplane.cli;
 
+import dev.buildplane.agent.AgentProblem;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -14,6 +15,7 @@ final class Problems {
     return switch (thrown) {
       case CliProblem told -> told;
       case KubernetesClientException refused -> explain(refused);
+      case AgentProblem configured -> new CliProblem(message(configured), configured);
       default -> {
         LoggerFactory.getLogger(Problems.class).error("unexpected", thrown);
         yield new CliProblem(
@@ -58,6 +60,10 @@ final class Problems {
     return cause instanceof ConnectException
         ? "nobody is listening"
         : java.util.Objects.requireNonNullElse(cause.getMessage(), cause.toString());
+  }
+
+  private static String message(AgentProblem configured) {
+    return java.util.Objects.requireNonNullElse(configured.getMessage(), configured.toString());
   }
 
   private static String message(KubernetesClientException refused) {

@@ -112,9 +112,10 @@ final class Http2Tunnel {
                 + " streams at a time, and has them"));
       }
       if (!connection.budget().takesStreams()) {
-        return opening.setFailure(new TunnelException(
-            TunnelException.Code.OVERLOADED,
-            "the memory budget of this agent's connection, or of all, is spent by readers that do not read; try again later"));
+        return opening.setFailure(
+            new TunnelException(
+                TunnelException.Code.OVERLOADED,
+                "the memory budget of this agent's connection, or of all, is spent by readers that do not read; try again later"));
       }
       if (opened.incrementAndGet() == ROTATE_AFTER_STREAMS) {
         connection.drain();

@@ -78,8 +78,7 @@ final class Inflow {
       if (last) {
         return;
       }
-      growing = new StreamWindow(
-          connection.budget().loan(), connection.newWindow(), this::widen);
+      growing = new StreamWindow(connection.budget().loan(), connection.newWindow(), this::widen);
       window = growing;
     }
     connection.dataCame();
