@@ -78,6 +78,10 @@ public final class Agent implements AutoCloseable {
   private final BackendPool pool = new BackendPool();
   private final FileWatch identityFiles = new FileWatch();
   private final FileWatch targetFiles = new FileWatch();
+
+  /// What was told last of files that cannot be used, so that it is told once. Of the reloader's thread.
+  private final Map<FileWatch, String> unusable = new HashMap<>();
+
   private final List<AgentLink> links = new ArrayList<>();
   private final List<Consumer<AgentStatus>> listeners = new CopyOnWriteArrayList<>();
   private volatile SslContext tls;
@@ -104,8 +108,7 @@ public final class Agent implements AutoCloseable {
     identityFiles.watch(
         Set.copyOf(List.of(settings.clientCert(), settings.clientKey(), settings.serverCa())));
     this.tls = readTls();
-    this.targets = Targets.load(settings);
-    targetFiles.watch(targets.files());
+    this.targets = loadTargets();
     this.loops = TunnelTransport.eventLoops(settings.connections(), "agent-tunnel");
     this.reloader = Executors.newSingleThreadScheduledExecutor(
         Thread.ofPlatform().name("agent-reload").daemon().factory());
@@ -269,25 +272,49 @@ public final class Agent implements AutoCloseable {
     }
   }
 
+  /// Read again while that names further files: one may have changed between its reading and its being watched.
+  private Targets loadTargets() throws AgentProblem {
+    Targets loaded;
+    do {
+      loaded = Targets.load(settings);
+    } while (targetFiles.watch(loaded.files()));
+    return loaded;
+  }
+
   private void reloadChanged() {
+    reloadChanged(identityFiles, () -> {
+      tls = readTls();
+      LOG.info("identity or gateway CA changed: moving to a fresh connection");
+      links.forEach(AgentLink::replace);
+    });
+    reloadChanged(targetFiles, () -> {
+      var loaded = loadTargets();
+      targets = loaded;
+      loops.forEach(loop -> loop.execute(() -> pool.forget((EventLoop) loop, loaded)));
+      LOG.info("targets reloaded: {}", loaded.byName().values());
+      reviewAgain();
+    });
+  }
+
+  private interface Reload {
+    void run() throws AgentProblem;
+  }
+
+  /// Files that cannot be used, as one in the middle of being written, are read again at every look; until they can be, the old state serves.
+  private void reloadChanged(FileWatch files, Reload reload) {
+    if (!files.changed()) {
+      return;
+    }
     try {
-      if (identityFiles.changed()) {
-        tls = readTls();
-        LOG.info("identity or gateway CA changed: moving to a fresh connection");
-        links.forEach(AgentLink::replace);
-      }
-      if (targetFiles.changed()) {
-        var loaded = Targets.load(settings);
-        targetFiles.watch(loaded.files());
-        targets = loaded;
-        loops.forEach(loop -> loop.execute(() -> pool.forget((EventLoop) loop, loaded)));
-        LOG.info("targets reloaded: {}", loaded.byName().values());
-        reviewAgain();
-      }
+      reload.run();
+      unusable.remove(files);
     } catch (AgentProblem | RuntimeException problem) {
-      // A file in the middle of being written is seen again at the next change; until then the old state serves.
+      files.again();
       metrics.reloadFailed();
-      LOG.warn("keeping the configuration loaded before: {}", problem.getMessage());
+      var told = String.valueOf(problem.getMessage());
+      if (!told.equals(unusable.put(files, told))) {
+        LOG.warn("keeping the configuration loaded before: {}", told);
+      }
     }
   }
 

@@ -89,6 +89,9 @@ final class GatewayCertificates implements AutoCloseable {
       Thread.ofPlatform().name("gateway-certificates").daemon().factory());
   private volatile Read now;
 
+  /// What was told last of files that cannot be used, so that it is told once. Of the thread that looks.
+  private String unusable = "";
+
   private GatewayCertificates(Sources sources) {
     this.sources = sources;
     watch.watch(sources.files());
@@ -117,11 +120,17 @@ final class GatewayCertificates implements AutoCloseable {
         server.replace(read.server());
         now = read;
         LOG.info("certificates of the gateway were read anew");
+        unusable = "";
       }
-    } catch (RuntimeException unusable) {
-      LOG.warn(
-          "certificates of the gateway have changed and cannot be used; it goes on with those before: {}",
-          unusable.getMessage());
+    } catch (RuntimeException problem) {
+      watch.again();
+      var told = String.valueOf(problem.getMessage());
+      if (!told.equals(unusable)) {
+        LOG.warn(
+            "certificates of the gateway have changed and cannot be used; it goes on with those before: {}",
+            told);
+      }
+      unusable = told;
     }
   }
 
