@@ -44,6 +44,9 @@ final class Exchange extends ChannelInboundHandlerAdapter {
   private static final Set<HttpMethod> REPEATABLE =
       Set.of(HttpMethod.GET, HttpMethod.HEAD, HttpMethod.OPTIONS);
 
+  /// Interim answers passed on for one request, without the 100. The gateway passes fewer.
+  private static final int MAX_INTERIM = 8;
+
   /// Type of an error in spans.
   private static final String CLOSED = "connection_closed";
 
@@ -58,6 +61,8 @@ final class Exchange extends ChannelInboundHandlerAdapter {
   private @Nullable HttpRequest repeatable;
   private boolean upgradeAsked;
   private boolean requestEnded;
+  private boolean continued;
+  private int interim;
   private boolean answerBegun;
   private boolean done;
   private boolean raw;
@@ -345,9 +350,7 @@ final class Exchange extends ChannelInboundHandlerAdapter {
     } else if (status.code() == HttpResponseStatus.SWITCHING_PROTOCOLS.code()) {
       switchProtocols(ctx, to, response);
     } else if (status.codeClass() == HttpStatusClass.INFORMATIONAL) {
-      var interim = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status);
-      interim.headers().set(response.headers());
-      to.writeAndFlush(interim);
+      interim(to, response);
     } else if (upgradeAsked && status.codeClass() == HttpStatusClass.SUCCESS) {
       fail(
           HttpResponseStatus.BAD_GATEWAY,
@@ -364,6 +367,21 @@ final class Exchange extends ChannelInboundHandlerAdapter {
       keepAlive = HttpUtil.isKeepAlive(response);
       forward(to, response);
     }
+  }
+
+  /// Of what a target says before its answer, the leave to send the body passes once, the rest as often as [#MAX_INTERIM]: the windows that
+  /// hold bodies back do not count heads.
+  private void interim(Channel to, HttpResponse response) {
+    boolean leave = response.status().code() == HttpResponseStatus.CONTINUE.code();
+    if (leave ? continued : interim == MAX_INTERIM) {
+      return;
+    }
+    continued |= leave;
+    interim += leave ? 0 : 1;
+    var copy =
+        new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, response.status(), Unpooled.EMPTY_BUFFER);
+    copy.headers().set(response.headers());
+    to.writeAndFlush(copy);
   }
 
   private void switchProtocols(ChannelHandlerContext ctx, Channel to, HttpResponse response) {

@@ -220,6 +220,11 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       elsewhere(left);
       return;
     }
+    if (status > 101 && status < 200) {
+      exchange.sendInterim(status, ProxyHeaders.back(response.headers()));
+      ReferenceCountUtil.release(response);
+      return;
+    }
     if (bodyWaits) { // for this 100, or in vain
       bodyWaits = false;
       exchange.demand();
@@ -245,7 +250,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       }
       return;
     }
-    ReferenceCountUtil.release(response); // interim answers are between the plane and its agent
+    ReferenceCountUtil.release(response);
   }
 
   /// Another replica had no agent for it after all, or only such as do not carry it.

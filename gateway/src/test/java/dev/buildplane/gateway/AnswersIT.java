@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.buildplane.http.AsyncExchange;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -27,6 +28,7 @@ import java.util.zip.GZIPOutputStream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -54,6 +56,11 @@ class AnswersIT {
     target = CannedTarget.tls(hub.ca);
     chain =
         AgentChain.start(hub, "answers", folder.resolve("agent"), target.port(), hub.ca.trust());
+  }
+
+  @BeforeEach
+  void forget() {
+    target.seen.clear();
   }
 
   @AfterAll
@@ -248,7 +255,6 @@ class AnswersIT {
       next.countDown();
       assertThat(new String(answer.body().readAllBytes(), UTF_8)).isEqualTo("2\n\n");
     }
-    target.seen.clear();
   }
 
   private static void await(CountDownLatch latch) throws IOException {
@@ -299,7 +305,6 @@ class AnswersIT {
       assertThat(until(socket, "\r\n\r\n")).startsWith("HTTP/1.1 200 ");
       assertThat(until(socket, "\r\n\r\n")).contains("2\r\nhi\r\n", "0\r\n", "x-sum: 42");
     }
-    target.seen.clear();
   }
 
   @Test
@@ -318,16 +323,77 @@ class AnswersIT {
     assertThat(seen.trailers()).isEmpty();
   }
 
+  private static final String EARLY =
+      "103 Early Hints\nlink: </a>\nconnection: x-hop\nx-hop: 1\ncontent-length: 7\n\nHTTP/1.1 ";
+  private static final String FINAL = "200 OK\ncontent-length: 0";
+
   @Test
-  void interimAnswersEndAtTheGateway() throws Exception {
-    target.answer(
-        "/early",
-        answer("103 Early Hints\nlink: </a>\n\nHTTP/1.1 200 OK\ncontent-length: 0", new byte[0]));
+  void interimAnswersReachTheCaller() throws Exception {
+    target.answer("/early", answer(EARLY + FINAL, new byte[0]));
     try (var socket = operator()) {
       send(socket, "GET " + chain.path() + "/early HTTP/1.1\nHost: localhost\n\n");
+      assertThat(until(socket, "\r\n\r\n"))
+          .isEqualTo("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
       assertThat(until(socket, "\r\n\r\n")).startsWith("HTTP/1.1 200 ").doesNotContain("link");
     }
-    target.seen.clear();
+    try (var caller = http2()) {
+      var pipe = caller.get(chain.path() + "/early");
+      assertThat(pipe.status()).isEqualTo(200);
+      assertThat(pipe.interim()).hasSize(1);
+      assertThat(pipe.interim().getFirst())
+          .extracting(field -> field.getKey() + "=" + field.getValue())
+          .containsExactlyInAnyOrder(":status=103", "link=</a>");
+    }
+  }
+
+  @Test
+  void aCallerOfHttp10IsGivenNoInterimAnswer() throws Exception {
+    target.answer("/early", answer(EARLY + FINAL, new byte[0]));
+    try (var socket = operator()) {
+      send(socket, "GET " + chain.path() + "/early HTTP/1.0\nHost: localhost\n\n");
+      assertThat(until(socket, "\r\n\r\n")).contains(" 200 ").doesNotContain("link");
+    }
+  }
+
+  /// Go's client took five interim answers for an error before it counted their bytes instead.
+  @Test
+  void aTargetThatSaysMuchBeforeItsAnswerDoesNotCostTheCallerTheAnswer() throws Exception {
+    target.answer("/chatty", answer(EARLY.repeat(1000) + FINAL, new byte[0]));
+    try (var caller = http2()) {
+      var pipe = caller.get(chain.path() + "/chatty");
+      assertThat(pipe.status()).isEqualTo(200);
+      assertThat(pipe.interim()).hasSize(AsyncExchange.MAX_INTERIM);
+    }
+  }
+
+  /// A hint is no leave to send the body.
+  @Test
+  void anInterimAnswerBeforeThe100IsNotTakenForIt() throws Exception {
+    target.behave("/hint-then-leave", (socket, from) -> {
+      var to = socket.getOutputStream();
+      to.write(answer("103 Early Hints\nlink: </a>", new byte[0]));
+      to.write(answer("100 Continue", new byte[0]));
+      to.flush();
+      from.readNBytes(4);
+      to.write(answer(FINAL, new byte[0]));
+      to.flush();
+    });
+    try (var socket = operator()) {
+      send(
+          socket,
+          "PUT " + chain.path()
+              + "/hint-then-leave HTTP/1.1\nHost: localhost\nExpect: 100-continue\nContent-Length: 4\n\n");
+      var before = until(socket, "\r\n\r\n") + until(socket, "\r\n\r\n");
+      assertThat(before).contains("HTTP/1.1 100 ", "HTTP/1.1 103 ");
+      send(socket, "body");
+      assertThat(until(socket, "\r\n\r\n")).startsWith("HTTP/1.1 200 ");
+    }
+  }
+
+  private static Http2Caller http2() throws Exception {
+    return Http2Caller.connect(
+        hub.gateway.callerPort(),
+        hub.sslContext(hub.ca.issueClient("operator", List.of("system:masters"), TestHub.YEAR)));
   }
 
   @Test
@@ -381,6 +447,5 @@ class AnswersIT {
 
     assertThat(left.await(60, TimeUnit.SECONDS)).isTrue();
     Awaitility.await().atMost(TestHub.PATIENCE).until(() -> !target.seen.isEmpty());
-    target.seen.clear();
   }
 }

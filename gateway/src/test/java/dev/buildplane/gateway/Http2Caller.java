@@ -31,6 +31,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -101,11 +103,26 @@ final class Http2Caller implements AutoCloseable {
     for (int i = 0; i < more.length; i += 2) {
       head.add(more[i], more[i + 1]);
     }
+    return send(head, false);
+  }
+
+  /// An ordinary GET.
+  Pipe get(String path) throws Exception {
+    return send(
+        new DefaultHttp2Headers()
+            .method("GET")
+            .scheme("https")
+            .authority("localhost")
+            .path(path),
+        true);
+  }
+
+  private Pipe send(Http2Headers head, boolean whole) throws Exception {
     var pipe = new Pipe();
     pipes.add(pipe);
     pipe.stream =
         new Http2StreamChannelBootstrap(connection).handler(pipe).open().sync().getNow();
-    pipe.stream().writeAndFlush(new DefaultHttp2HeadersFrame(head)).sync();
+    pipe.stream().writeAndFlush(new DefaultHttp2HeadersFrame(head, whole)).sync();
     return pipe;
   }
 
@@ -144,6 +161,7 @@ final class Http2Caller implements AutoCloseable {
     }
 
     private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
+    private final List<Http2Headers> interim = new ArrayList<>();
     private final CompletableFuture<Long> reset = new CompletableFuture<>();
     private @Nullable Channel stream;
     private @Nullable Http2Headers answer;
@@ -229,6 +247,8 @@ final class Http2Caller implements AutoCloseable {
     Http2Headers answer() throws IOException {
       while (answer == null) {
         switch (next()) {
+          case Event.Head(var headers)
+          when String.valueOf(headers.status()).startsWith("1") -> interim.add(headers);
           case Event.Head(var headers) -> answer = headers;
           case Event.Piece _ -> throw new IOException("data before a head");
           case Event.End _ -> throw new IOException("the end before a head");
@@ -236,6 +256,12 @@ final class Http2Caller implements AutoCloseable {
         }
       }
       return answer;
+    }
+
+    /// What came before the answer.
+    List<Http2Headers> interim() throws IOException {
+      answer();
+      return interim;
     }
 
     int status() throws IOException {

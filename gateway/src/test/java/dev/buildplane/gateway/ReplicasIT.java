@@ -252,6 +252,22 @@ class ReplicasIT {
   }
 
   @Test
+  void interimAnswersTravel() throws Exception {
+    plane("early");
+    try (var agent = agentAt(0, "early", "");
+        var socket = socket(2)) {
+      assertThat(agent.isGone()).isFalse();
+      socket.send("GET " + replicas.proxied(2, "early", "/early").getPath()
+          + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+
+      assertThat(socket.upTo("\r\n\r\n"))
+          .startsWith("HTTP/1.1 103 ")
+          .contains("link: </style.css>");
+      assertThat(socket.upTo("\r\n\r\n")).startsWith("HTTP/1.1 200 ");
+    }
+  }
+
+  @Test
   void whatIsRevokedEndsAtEveryReplica() throws Exception {
     plane("revoked");
     try (var agent = agentAt(0, "revoked", "");

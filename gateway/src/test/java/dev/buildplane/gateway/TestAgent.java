@@ -224,6 +224,13 @@ final class TestAgent implements AutoCloseable {
         ctx.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
       } else if (path.startsWith("/echo")) {
         ctx.writeAndFlush(head(200));
+      } else if (path.equals("/early")) {
+        var early = new DefaultFullHttpResponse(
+            HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(103), Unpooled.EMPTY_BUFFER);
+        early.headers().set("link", "</style.css>");
+        ctx.writeAndFlush(early);
+        ctx.write(head(200));
+        ctx.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
       } else if (path.equals("/trailers")) {
         var last = new DefaultLastHttpContent();
         last.trailingHeaders().set("x-checksum", "42");

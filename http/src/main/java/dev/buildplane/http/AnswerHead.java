@@ -29,6 +29,7 @@ final class AnswerHead {
   private boolean keepAlive;
   private boolean bodiless;
   private boolean sent;
+  private int interim;
 
   AnswerHead(HttpRequest request) {
     this.request = request;
@@ -59,19 +60,43 @@ final class AnswerHead {
   HttpResponse make(int status, Headers headers) {
     var response =
         new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status));
-    for (var field : headers.fields()) {
-      if (!HOP_BY_HOP.contains(field.name())) {
-        response.headers().add(field.name(), field.value());
-      }
-    }
+    addTo(response, headers);
     bodiless = status == 204 || status == 304 || request.method().name().equals("HEAD");
     sent = true;
     return response;
   }
 
+  /// Whether the caller knows interim answers (RFC 9110 section 15.2) and was given fewer than [AsyncExchange#MAX_INTERIM].
+  boolean mayBeInterim() {
+    return !old() && interim < AsyncExchange.MAX_INTERIM;
+  }
+
+  /// An interim answer without what a handler must not say.
+  HttpResponse makeInterim(int status, Headers headers) {
+    interim++;
+    var response = new DefaultFullHttpResponse(
+        HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status), Unpooled.EMPTY_BUFFER);
+    addTo(response, headers);
+    response.headers().remove(HttpHeaderNames.CONTENT_LENGTH); // RFC 9110 section 8.6
+    return response;
+  }
+
+  private static void addTo(HttpResponse response, Headers headers) {
+    for (var field : headers.fields()) {
+      if (!HOP_BY_HOP.contains(field.name())) {
+        response.headers().add(field.name(), field.value());
+      }
+    }
+  }
+
+  /// Whether the caller speaks HTTP/1.0 (HTTP/2 counts as 1.1 here).
+  private boolean old() {
+    return !request.protocolVersion().equals(HttpVersion.HTTP_1_1);
+  }
+
   /// Adds how HTTP/1.1 tells where the body ends (RFC 9112 section 6.3) and whether the connection goes on.
   void frame(HttpResponse response) {
-    boolean old = !request.protocolVersion().equals(HttpVersion.HTTP_1_1);
+    boolean old = old();
     if (!bodiless && !response.headers().contains(HttpHeaderNames.CONTENT_LENGTH)) {
       if (old) {
         keepAlive = false;

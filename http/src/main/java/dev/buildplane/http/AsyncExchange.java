@@ -11,6 +11,10 @@ import java.util.function.Consumer;
 ///
 /// All methods but [#eventLoop], [#head] and [#principal] are called on [#eventLoop] only.
 public interface AsyncExchange {
+  /// Interim answers passed on for one request. With the 100 they are five, the most that Go's client, and so `kubectl`, took before one answer until it
+  /// bounded their bytes instead.
+  int MAX_INTERIM = 4;
+
   /// Takes the request body, piece by piece, one per [AsyncExchange#demand].
   interface BodyReader {
     /// One piece; the receiver owns it and releases it. It may ask for the next from within.
@@ -42,6 +46,12 @@ public interface AsyncExchange {
 
   /// Asks for one more piece of the body; at most one [BodyReader#onContent] follows per call.
   void demand();
+
+  /// An interim answer (RFC 9110 section 15.2) before that: 102 to 199. Does nothing where the caller would not know it (HTTP/1.0), does not take what
+  /// it is sent already, or has been given [#MAX_INTERIM], and once [#answered].
+  ///
+  /// @throws IllegalArgumentException for another status; 100 is sent by [#demand], 101 by [#switchProtocols]
+  void sendInterim(int status, Headers headers);
 
   /// The head of the answer. Without `content-length` the body is streamed until [#end]. Hop-by-hop headers are the
   /// server's own business and dropped.

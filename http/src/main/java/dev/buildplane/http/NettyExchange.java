@@ -226,6 +226,17 @@ final class NettyExchange implements AsyncExchange {
   }
 
   @Override
+  public void sendInterim(int status, Headers headers) {
+    if (status <= 101 || status >= 200) {
+      throw new IllegalArgumentException(
+          "request " + requestId() + ": expected an interim answer of 102 to 199, found " + status);
+    }
+    if (!over && !answer.sent() && isWritable() && answer.mayBeInterim()) {
+      owner.context().writeAndFlush(answer.makeInterim(status, headers));
+    }
+  }
+
+  @Override
   public void sendHead(int status, Headers headers) {
     if (answer.sent()) {
       throw new IllegalStateException("request " + requestId() + " has its answer already");
