@@ -153,8 +153,13 @@ public final class Agent implements AutoCloseable {
         random());
     for (int i = 0; i < settings.connections(); i++) {
       int link = i;
-      links.add(
-          new AgentLink(loopOf.get(i), () -> replicas.dial(link), random(), this::tell, metrics));
+      links.add(new AgentLink(
+          loopOf.get(i),
+          () -> replicas.dial(link),
+          () -> connectedBeside(link),
+          random(),
+          this::tell,
+          metrics));
     }
     reloader.execute(() -> {
       review(FIRST_PERMISSIONS_WAIT);
@@ -336,6 +341,15 @@ public final class Agent implements AutoCloseable {
   public void onStatus(Consumer<AgentStatus> listener) {
     listeners.add(listener);
     listener.accept(status());
+  }
+
+  private boolean connectedBeside(int link) {
+    for (int i = 0; i < links.size(); i++) {
+      if (i != link && links.get(i).connected()) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private void tell() {

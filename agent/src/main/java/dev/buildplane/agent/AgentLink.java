@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +24,7 @@ final class AgentLink {
 
   private final EventLoop loop;
   private final Supplier<CompletionStage<AgentTunnel>> dial;
+  private final BooleanSupplier servedElsewhere;
   private final RandomGenerator random;
   private final Runnable changed;
   private final AgentMetrics metrics;
@@ -33,15 +35,18 @@ final class AgentLink {
   private volatile boolean connected;
   private volatile @Nullable String problem;
 
+  /// @param servedElsewhere whether another link of the agent is connected; asked on `loop`
   AgentLink(
       EventLoop loop,
       Supplier<CompletionStage<AgentTunnel>> dial,
+      BooleanSupplier servedElsewhere,
       RandomGenerator random,
       Runnable changed,
       AgentMetrics metrics) {
     this.metrics = metrics;
     this.loop = loop;
     this.dial = dial;
+    this.servedElsewhere = servedElsewhere;
     this.random = random;
     this.changed = changed;
   }
@@ -117,7 +122,7 @@ final class AgentLink {
       case Session.Effect.WaitThenDial(var failures) ->
         loop.schedule(
             () -> handle(new Session.Event.DialDue()),
-            Session.delay(failures, random).toMillis(),
+            Session.delay(failures, servedElsewhere.getAsBoolean(), random).toMillis(),
             MILLISECONDS);
       case Session.Effect.WatchHealth(var id) ->
         loop.schedule(

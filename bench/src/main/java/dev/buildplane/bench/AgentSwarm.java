@@ -157,7 +157,7 @@ final class AgentSwarm {
   }
 
   private void again(int agent, int failures, Runnable whenUp) {
-    var wait = Session.delay(failures, ThreadLocalRandom.current());
+    var wait = Session.delay(failures, false, ThreadLocalRandom.current());
     loops
         .next()
         .schedule(() -> connect(agent, failures, whenUp), wait.toMillis(), TimeUnit.MILLISECONDS);

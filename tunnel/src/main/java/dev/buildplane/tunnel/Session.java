@@ -13,6 +13,10 @@ public final class Session {
   /// First back-off, doubled by each failure.
   public static final Duration FIRST_WAIT = Duration.ofMillis(500);
 
+  /// What back-off is spread over at least while another tunnel of the same agent serves: nobody waits for this one, and all that were lost
+  /// with it come at once.
+  public static final Duration SPARE_WAIT = Duration.ofSeconds(5);
+
   public static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
 
   /// A tunnel up for this long wipes out what failed before it.
@@ -155,10 +159,12 @@ public final class Session {
   }
 
   /// Full jitter: anything from zero to the doubled wait, so that a thousand agents do not come back together.
-  public static Duration delay(int failures, RandomGenerator random) {
+  ///
+  /// @param spare whether another tunnel of the same agent serves meanwhile
+  public static Duration delay(int failures, boolean spare, RandomGenerator random) {
+    long doubled = FIRST_WAIT.toMillis() << Math.min(Math.max(failures, 0), MOST_DOUBLINGS);
     long cap = Math.min(
-        LONGEST_WAIT.toMillis(),
-        FIRST_WAIT.toMillis() << Math.min(Math.max(failures, 0), MOST_DOUBLINGS));
+        LONGEST_WAIT.toMillis(), spare ? Math.max(SPARE_WAIT.toMillis(), doubled) : doubled);
     return Duration.ofMillis(random.nextLong(cap + 1));
   }
 }

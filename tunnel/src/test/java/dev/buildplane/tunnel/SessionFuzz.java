@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 /// Walks [Session] through random histories and holds its invariants at each step.
@@ -123,12 +124,25 @@ class SessionFuzz {
     }
   }
 
+  /// Half of what all agents have come back with is spread over ten times as long.
+  @Test
+  void whoIsServedElsewhereMeanwhileSpreadsItsReturn() {
+    var first = LongStream.generate(() -> Session.delay(0, true, random).toMillis())
+        .limit(1000)
+        .summaryStatistics();
+    assertThat(first.getMax()).isBetween(4_000L, 5_000L);
+    assertThat(first.getAverage()).isBetween(2_000.0, 3_000.0);
+    for (int i = 0; i < 100; i++) {
+      assertThat(Session.delay(100, true, random).toMillis()).isBetween(0L, 30_000L);
+    }
+  }
+
   @Test
   void theWaitDoublesToItsCapAndIsNeverLonger() {
     for (int failures = 0; failures < 100; failures++) {
       long cap = Math.min(30_000, 500L << Math.min(failures, 16));
       for (int i = 0; i < 100; i++) {
-        assertThat(Session.delay(failures, random).toMillis()).isBetween(0L, cap);
+        assertThat(Session.delay(failures, false, random).toMillis()).isBetween(0L, cap);
       }
     }
   }
