@@ -28,7 +28,7 @@ record PeerCarrier(PeerPool pool, Forwarding forwarding) implements Carrier {
 
   @Override
   public Future<Channel> open(ChannelHandler handler, boolean upgrade) {
-    return upgrade ? pool.upgrade(handler) : pool.openStream(handler);
+    return upgrade ? pool.openPipe(handler) : pool.openStream(handler);
   }
 
   @Override

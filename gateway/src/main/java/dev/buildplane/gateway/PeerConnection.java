@@ -12,9 +12,11 @@ import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.handler.codec.http2.DefaultHttp2PingFrame;
+import io.netty.handler.codec.http2.Http2DataFrame;
 import io.netty.handler.codec.http2.Http2GoAwayFrame;
 import io.netty.handler.codec.http2.Http2MultiplexHandler;
 import io.netty.handler.codec.http2.Http2Settings;
+import io.netty.handler.codec.http2.Http2SettingsFrame;
 import io.netty.handler.codec.http2.Http2StreamChannel;
 import io.netty.handler.codec.http2.Http2StreamChannelBootstrap;
 import io.netty.handler.codec.http2.Http2StreamFrameToHttpObjectCodec;
@@ -42,13 +44,16 @@ final class PeerConnection {
   private final AtomicInteger streams = new AtomicInteger();
   private final AtomicInteger cancelled = new AtomicInteger();
   private volatile boolean retired;
+  private volatile boolean takesConnect;
 
   private PeerConnection(Channel channel) {
     this.channel = channel;
   }
 
   /// Puts HTTP/2 on a connection whose TLS is up; on its loop.
-  static PeerConnection install(Channel channel, MeshSettings settings) {
+  ///
+  /// @param ready is told when the peer's SETTINGS have come, or that they never will
+  static void install(Channel channel, MeshSettings settings, Promise<PeerConnection> ready) {
     var connection = new PeerConnection(channel);
     var codec = new Http2CodecBuilder(false)
         .initialSettings(Http2Settings.defaultSettings()
@@ -62,8 +67,7 @@ final class PeerConnection {
         .addLast(new Liveness(settings))
         .addLast(codec)
         .addLast(new Http2MultiplexHandler(new RefusePushed()))
-        .addLast(connection.new Watcher());
-    return connection;
+        .addLast(connection.new Watcher(ready));
   }
 
   /// Whether it takes another stream.
@@ -77,6 +81,21 @@ final class PeerConnection {
 
   /// Opens a stream; fails before anything was sent.
   Future<Channel> openStream(ChannelHandler handler) {
+    return open(handler, false);
+  }
+
+  /// Opens a stream for one upgrade, which is Netty's HTTP/1.1 objects until a 101 has come, then bytes; fails before anything was sent.
+  Future<Channel> openPipe(ChannelHandler handler) {
+    return takesConnect
+        ? open(handler, true)
+        : channel
+            .eventLoop()
+            .newFailedFuture(
+                new IOException(
+                    "expected a peer that takes extended CONNECT, found one whose SETTINGS do not offer it"));
+  }
+
+  private Future<Channel> open(ChannelHandler handler, boolean pipe) {
     Promise<Channel> opening = channel.eventLoop().newPromise();
     if (!takes()) {
       return opening.setFailure(
@@ -93,8 +112,11 @@ final class PeerConnection {
             stream
                 .pipeline()
                 .addLast(new Http2StreamFrameToHttpObjectCodec(false))
-                .addLast(new Ends())
-                .addLast(handler);
+                .addLast(new Ends());
+            if (pipe) {
+              stream.pipeline().addLast(new PeerPipe());
+            }
+            stream.pipeline().addLast(handler);
           }
         })
         .open()
@@ -139,7 +161,8 @@ final class PeerConnection {
 
     @Override
     public void write(ChannelHandlerContext ctx, Object msg, ChannelPromise promise) {
-      sent |= msg instanceof LastHttpContent;
+      sent |= msg instanceof LastHttpContent
+          || (msg instanceof Http2DataFrame frame && frame.isEndStream());
       ctx.write(msg, promise);
     }
 
@@ -160,12 +183,28 @@ final class PeerConnection {
 
   /// What the peer says about the connection as a whole.
   private final class Watcher extends ChannelInboundHandlerAdapter {
+    private final Promise<PeerConnection> ready;
+
+    Watcher(Promise<PeerConnection> ready) {
+      this.ready = ready;
+    }
+
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object msg) {
+      if (msg instanceof Http2SettingsFrame frame) {
+        takesConnect |= Boolean.TRUE.equals(frame.settings().connectProtocolEnabled());
+        ready.trySuccess(PeerConnection.this);
+      }
       if (msg instanceof Http2GoAwayFrame) {
         retire();
       }
       ReferenceCountUtil.release(msg);
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+      ready.tryFailure(new IOException("the peer closed the connection before its SETTINGS"));
+      ctx.fireChannelInactive();
     }
 
     @Override

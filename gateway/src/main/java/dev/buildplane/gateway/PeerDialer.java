@@ -7,14 +7,11 @@ import dev.buildplane.pki.TrustBundle;
 import dev.buildplane.tunnel.TunnelTransport;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
-import io.netty.handler.codec.http.HttpClientCodec;
-import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.ssl.ApplicationProtocolConfig;
 import io.netty.handler.ssl.ApplicationProtocolNames;
 import io.netty.handler.ssl.SslContext;
@@ -28,15 +25,10 @@ import java.time.Duration;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
-/// Dials other replicas with this one's certificate: HTTP/2 for everything that HTTP can say, and a connection of its own for
-/// each upgrade, which over HTTP/1.1 is plain bytes after the 101. Thread-safe; blocks nowhere.
+/// Dials other replicas with this one's certificate; they speak HTTP/2. Thread-safe; blocks nowhere.
 final class PeerDialer {
   /// TCP, and again TLS.
   static final Duration CONNECT_LIMIT = Duration.ofSeconds(5);
-
-  private static final int MAX_INITIAL_LINE_BYTES = 8 << 10;
-  private static final int MAX_HEADER_BYTES = 64 << 10;
-  private static final int MAX_CHUNK_BYTES = 64 << 10;
 
   private final MeshSettings.Credentials credentials;
   private final MeshSettings settings;
@@ -44,64 +36,21 @@ final class PeerDialer {
   // guarded by this
   private @Nullable Context current;
 
-  private record Context(
-      Identity identity, TrustBundle trust, SslContext http2, SslContext http1) {}
+  private record Context(Identity identity, TrustBundle trust, SslContext tls) {}
 
   PeerDialer(MeshSettings settings, MeshSettings.Credentials credentials) {
     this.settings = settings;
     this.credentials = credentials;
   }
 
-  /// An HTTP/2 connection, on `loop`.
+  /// A connection on `loop`, once the peer has said what it takes.
   Future<PeerConnection> connect(PeerAddress to, EventLoop loop) {
     Promise<PeerConnection> ready = loop.newPromise();
-    dial(to, loop, true, channel -> ready.trySuccess(PeerConnection.install(channel, settings)))
-        .addListener(done -> {
-          if (!done.isSuccess()) {
-            ready.tryFailure(done.cause());
-          }
-        });
-    return ready;
-  }
-
-  /// A connection for one upgrade, on `loop`; it speaks Netty's HTTP/1.1 objects until a 101 has come, then bytes.
-  Future<Channel> upgrade(PeerAddress to, EventLoop loop, ChannelHandler handler) {
-    Promise<Channel> ready = loop.newPromise();
-    dial(to, loop, false, channel -> {
-          var upgrade = new PeerUpgrade();
-          channel
-              .pipeline()
-              .addLast(new HttpClientCodec(
-                  new HttpDecoderConfig()
-                      .setMaxInitialLineLength(MAX_INITIAL_LINE_BYTES)
-                      .setMaxHeaderSize(MAX_HEADER_BYTES)
-                      .setMaxChunkSize(MAX_CHUNK_BYTES),
-                  false,
-                  false))
-              .addLast(upgrade)
-              .addLast(handler);
-          ready.trySuccess(channel);
-          channel
-              .pipeline()
-              .context(upgrade)
-              .fireChannelActive(); // it was, before the handler came
-        })
-        .addListener(done -> {
-          if (!done.isSuccess()) {
-            ready.tryFailure(done.cause());
-          }
-        });
-    return ready;
-  }
-
-  private Future<Void> dial(
-      PeerAddress to, EventLoop loop, boolean http2, java.util.function.Consumer<Channel> secured) {
-    Promise<Void> outcome = loop.newPromise();
     SslContext tls;
     try {
-      tls = http2 ? context().http2() : context().http1();
+      tls = context().tls();
     } catch (SSLException e) {
-      return outcome.setFailure(e);
+      return ready.setFailure(e);
     }
     new Bootstrap()
         .group(loop)
@@ -114,16 +63,16 @@ final class PeerDialer {
             channel
                 .pipeline()
                 .addLast(handler(tls, channel, to))
-                .addLast(new AwaitTls(http2, secured, outcome));
+                .addLast(new AwaitTls(settings, ready));
           }
         })
         .connect(to.address())
         .addListener(connected -> {
           if (!connected.isSuccess()) {
-            outcome.tryFailure(connected.cause());
+            ready.tryFailure(connected.cause());
           }
         });
-    return outcome;
+    return ready;
   }
 
   private static SslHandler handler(SslContext tls, Channel channel, PeerAddress to) {
@@ -141,17 +90,12 @@ final class PeerDialer {
     if (current == null
         || !current.identity().equals(identity)
         || !current.trust().equals(trust)) {
-      current = new Context(
-          identity,
-          trust,
-          build(identity, trust, ApplicationProtocolNames.HTTP_2),
-          build(identity, trust, ApplicationProtocolNames.HTTP_1_1));
+      current = new Context(identity, trust, build(identity, trust));
     }
     return current;
   }
 
-  private static SslContext build(Identity identity, TrustBundle trust, String protocol)
-      throws SSLException {
+  private static SslContext build(Identity identity, TrustBundle trust) throws SSLException {
     return SslContextBuilder.forClient()
         .keyManager(identity.key(), identity.chain())
         .trustManager(trust.certificates())
@@ -160,20 +104,18 @@ final class PeerDialer {
             ApplicationProtocolConfig.Protocol.ALPN,
             ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
             ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
-            protocol))
+            ApplicationProtocolNames.HTTP_2))
         .build();
   }
 
   /// Lets the connection be used once TLS is up and the protocol agreed.
   private static final class AwaitTls extends ChannelInboundHandlerAdapter {
-    private final boolean http2;
-    private final java.util.function.Consumer<Channel> secured;
-    private final Promise<Void> outcome;
+    private final MeshSettings settings;
+    private final Promise<PeerConnection> ready;
 
-    AwaitTls(boolean http2, java.util.function.Consumer<Channel> secured, Promise<Void> outcome) {
-      this.http2 = http2;
-      this.secured = secured;
-      this.outcome = outcome;
+    AwaitTls(MeshSettings settings, Promise<PeerConnection> ready) {
+      this.settings = settings;
+      this.ready = ready;
     }
 
     @Override
@@ -182,15 +124,13 @@ final class PeerDialer {
         ctx.pipeline().remove(this);
         var chosen = ctx.pipeline().get(SslHandler.class).applicationProtocol();
         if (!done.isSuccess()) {
-          outcome.tryFailure(done.cause());
+          ready.tryFailure(done.cause());
           ctx.close();
-        } else if (http2 && !ApplicationProtocolNames.HTTP_2.equals(chosen)) {
-          outcome.tryFailure(
-              new IOException("expected a peer that speaks HTTP/2, found " + chosen));
+        } else if (!ApplicationProtocolNames.HTTP_2.equals(chosen)) {
+          ready.tryFailure(new IOException("expected a peer that speaks HTTP/2, found " + chosen));
           ctx.close();
         } else {
-          secured.accept(ctx.channel());
-          outcome.trySuccess(null);
+          PeerConnection.install(ctx.channel(), settings, ready);
         }
       }
       ctx.fireUserEventTriggered(event);
@@ -198,13 +138,13 @@ final class PeerDialer {
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
-      outcome.tryFailure(new IOException("the peer closed the connection during the handshake"));
+      ready.tryFailure(new IOException("the peer closed the connection during the handshake"));
       ctx.fireChannelInactive();
     }
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-      outcome.tryFailure(cause);
+      ready.tryFailure(cause);
       ctx.close();
     }
   }

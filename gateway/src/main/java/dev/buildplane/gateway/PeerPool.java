@@ -9,6 +9,7 @@ import io.netty.util.concurrent.Promise;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// The connections over which requests go to one other replica: opened as needed, shared by as many streams as each takes.
@@ -41,16 +42,21 @@ final class PeerPool {
 
   /// Opens a stream; fails before anything was sent.
   Future<Channel> openStream(ChannelHandler handler) {
-    return openStream(handler, MAX_DIALS);
+    return open(connection -> connection.openStream(handler), MAX_DIALS);
   }
 
-  private Future<Channel> openStream(ChannelHandler handler, int dialsLeft) {
+  /// Opens a stream for one upgrade; fails before anything was sent.
+  Future<Channel> openPipe(ChannelHandler handler) {
+    return open(connection -> connection.openPipe(handler), MAX_DIALS);
+  }
+
+  private Future<Channel> open(Function<PeerConnection, Future<Channel>> stream, int dialsLeft) {
     Future<PeerConnection> coming;
     synchronized (this) {
       connections.removeIf(connection -> !connection.isOpen());
       for (var connection : connections) {
         if (connection.takes()) {
-          return connection.openStream(handler);
+          return stream.apply(connection);
         }
       }
       if (closed || dialsLeft == 0 || connections.size() >= MAX_CONNECTIONS) {
@@ -67,8 +73,7 @@ final class PeerPool {
     Promise<Channel> opening = ImmediateEventExecutor.INSTANCE.newPromise();
     coming.addListener((Future<PeerConnection> done) -> {
       if (done.isSuccess()) {
-        openStream(handler, dialsLeft - 1)
-            .addListener((Future<Channel> opened) -> pass(opened, opening));
+        open(stream, dialsLeft - 1).addListener((Future<Channel> opened) -> pass(opened, opening));
       } else {
         opening.setFailure(done.cause());
       }
@@ -101,11 +106,6 @@ final class PeerPool {
     } else {
       connections.add(done.getNow());
     }
-  }
-
-  /// A connection for one upgrade.
-  Future<Channel> upgrade(ChannelHandler handler) {
-    return dialer.upgrade(address, loops.next(), handler);
   }
 
   /// Closes all connections, and with them their streams.

@@ -136,10 +136,13 @@ class ExtendedConnectIT {
   }
 
   /// The target answers the request for `path` with a 101 that belongs to it, then does `then`.
-  private static void switches(
-      CannedTarget target, String path, String more, CannedTarget.Behaviour then) {
+  static void switches(CannedTarget target, String path, String more, CannedTarget.Behaviour then) {
     target.behave(path, (connection, from) -> {
-      var head = requireNonNull(target.seen.peek()).head();
+      var head = target.seen.stream()
+          .map(CannedTarget.Seen::head)
+          .filter(seen -> seen.split(" ", 3)[1].split("\\?", 2)[0].equals(path))
+          .reduce((_, last) -> last)
+          .orElseThrow();
       var accept = values(head, "sec-websocket-key").stream()
           .map(key -> "Sec-WebSocket-Accept: " + RawWebSocket.accept(key) + "\r\n")
           .reduce("", String::concat);
@@ -156,7 +159,7 @@ class ExtendedConnectIT {
     connection.getOutputStream().flush();
   }
 
-  private static void echo(Socket connection, InputStream from) throws IOException {
+  static void echo(Socket connection, InputStream from) throws IOException {
     from.transferTo(connection.getOutputStream());
   }
 

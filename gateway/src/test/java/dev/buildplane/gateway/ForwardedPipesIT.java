@@ -1,10 +1,13 @@
 package dev.buildplane.gateway;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.buildplane.http.RequestHead;
 import dev.buildplane.model.ClientCA;
 import dev.buildplane.pki.CertificateAuthority;
+import dev.buildplane.testkit.RawWebSocket;
 import dev.buildplane.testkit.V017Agent;
 import dev.buildplane.tunnel.TunnelSettings;
 import io.netty.handler.codec.http2.Http2Error;
@@ -15,6 +18,8 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -113,11 +118,103 @@ class ForwardedPipesIT {
         pipe.send("ping" + i);
         assertThat(pipe.text(5)).isEqualTo("ping" + i);
       }
-      pipe.end(); // between replicas this goes no further: the other direction stays as it is
+      pipe.end(); // the other direction stays as it is
       assertThat(agent.open.get()).isEqualTo(1);
       pipe.reset(Http2Error.CANCEL);
       Awaitility.await().atMost(TestHub.PATIENCE).until(() -> agent.open.get() == 0);
     }
+  }
+
+  /// What the caller has ended has ended at the target, and what the target says after that comes back, up to its own end.
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void eachDirectionEndsByItself(int replica, @TempDir Path folder) throws Exception {
+    var plane = "half-" + replica;
+    hub.plane(plane, null, agentsCA());
+    try (var target = CannedTarget.plain()) {
+      target.behave("/pipe", (socket, from) -> {
+        var to = socket.getOutputStream();
+        to.write(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: SPDY/3.1\r\n\r\n"
+                .getBytes(UTF_8));
+        to.flush();
+        var heard = new String(from.readAllBytes(), UTF_8);
+        to.write(("heard " + heard).getBytes(UTF_8));
+      });
+      try (var _ = agent(plane, replicas.gateways.getFirst(), folder, target);
+          var caller = caller(replica)) {
+        awaitKnown(plane);
+        var pipe = open(caller, "spdy/3.1", plane, "/pipe");
+        assertThat(pipe.status()).isEqualTo(200);
+        pipe.send("the caller");
+        pipe.end();
+        assertThat(pipe.text()).isEqualTo("heard the caller");
+      }
+    }
+  }
+
+  /// Kubernetes asks for another right where an exec is a POST.
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void theMethodOfAnUpgradeIsKept(int replica) throws Exception {
+    var plane = "method-" + replica;
+    hub.plane(plane, null, agentsCA());
+    try (var agent = agent(plane);
+        var posted = CallerSocket.open(hub, replicas.gateways.get(replica).callerPort());
+        var caller = caller(replica)) {
+      assertThat(posted.upgrade(replicas.proxied(0, plane, "/exec"))).startsWith("HTTP/1.1 101 ");
+      assertThat(open(caller, "spdy/3.1", plane, "/exec").status()).isEqualTo(200);
+      assertThat(caller
+              .open(
+                  "spdy/3.1",
+                  replicas.proxied(0, plane, "/exec").getRawPath(),
+                  RequestHead.UPGRADE_METHOD,
+                  "POST")
+              .status())
+          .isEqualTo(200);
+      assertThat(agent.requests)
+          .extracting(request -> request.method().name())
+          .containsExactly("POST", "GET", "POST");
+      assertThat(agent.requests)
+          .noneMatch(request -> request.headers().contains(RequestHead.UPGRADE_METHOD));
+    }
+  }
+
+  /// A WebSocket's key is another on each hop; each end is answered for its own.
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void aWebSocketIsConfirmedForItsCallersKey(int replica, @TempDir Path folder) throws Exception {
+    var plane = "key-" + replica;
+    hub.plane(plane, null, agentsCA());
+    try (var target = CannedTarget.plain()) {
+      ExtendedConnectIT.switches(target, "/socket", "", ExtendedConnectIT::echo);
+      try (var _ = agent(plane, replicas.gateways.getFirst(), folder, target);
+          var caller = caller(replica);
+          var socket = CallerSocket.operator(hub)
+              .getSocketFactory()
+              .createSocket("localhost", replicas.gateways.get(replica).callerPort())) {
+        awaitKnown(plane);
+        var path = replicas.proxied(0, plane, "/socket").getRawPath();
+        RawWebSocket.client(socket, path).close(); // which looks at what confirms its key
+        target.seen.clear();
+        var pipe = caller.open("websocket", path, "sec-websocket-version", "13");
+        assertThat(pipe.status()).isEqualTo(200);
+        pipe.send("frames");
+        assertThat(pipe.text(6)).isEqualTo("frames");
+      }
+    }
+  }
+
+  private static AgentChain agent(String plane, Gateway at, Path folder, CannedTarget target)
+      throws Exception {
+    return AgentChain.start(
+        hub,
+        plane,
+        folder,
+        at.agentPort(),
+        target.port(),
+        Optional.empty(),
+        UnaryOperator.identity());
   }
 
   /// However the threads of caller and agent meet: what follows the 101 is the pipe's.

@@ -1,5 +1,7 @@
 package dev.buildplane.http;
 
+import static java.util.Objects.requireNonNull;
+
 import io.netty.buffer.Unpooled;
 import io.netty.handler.codec.http.DefaultFullHttpRequest;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
@@ -18,7 +20,7 @@ import java.util.ArrayList;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// Extended CONNECT (RFC 8441) told as the upgrade that it is over HTTP/1.1: a `GET` with `Connection` and `Upgrade`, so that whatever decides
+/// Extended CONNECT (RFC 8441) told as the upgrade that it is over HTTP/1.1: a `GET`, or what [RequestHead#UPGRADE_METHOD] says, with `Connection` and `Upgrade`, so that whatever decides
 /// about upgrades decides about one thing. A WebSocket's key, which HTTP/2 has none of, is made here, and the answer to it
 /// is looked at here (section 5): a target that has not understood the handshake must not be taken for one that has.
 final class ExtendedConnect {
@@ -56,7 +58,17 @@ final class ExtendedConnect {
         && HTTPS.contentEqualsIgnoreCase(head.scheme())
         && head.authority() != null
         && !head.authority().isEmpty()
-        && !head.contains(HttpHeaderNames.CONTENT_LENGTH);
+        && !head.contains(HttpHeaderNames.CONTENT_LENGTH)
+        && method(head) != null;
+  }
+
+  /// Null where a method is asked for that no upgrade has.
+  private static @Nullable HttpMethod method(Http2Headers head) {
+    var asked = head.get(RequestHead.UPGRADE_METHOD);
+    if (asked == null || HttpMethod.GET.asciiName().contentEquals(asked)) {
+      return HttpMethod.GET;
+    }
+    return HttpMethod.POST.asciiName().contentEquals(asked) ? HttpMethod.POST : null;
   }
 
   private static boolean isToken(CharSequence text) {
@@ -76,13 +88,13 @@ final class ExtendedConnect {
     var protocol = String.valueOf(protocol(head));
     headers.set(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE);
     headers.set(HttpHeaderNames.UPGRADE, protocol);
-    headers.remove(HttpHeaderNames.SEC_WEBSOCKET_KEY);
+    headers.remove(HttpHeaderNames.SEC_WEBSOCKET_KEY).remove(RequestHead.UPGRADE_METHOD);
     if (WEBSOCKET.contentEqualsIgnoreCase(protocol)) {
       headers.set(HttpHeaderNames.SEC_WEBSOCKET_KEY, WebSocketUpgrade.newKey());
     }
     return new DefaultFullHttpRequest(
         HttpVersion.HTTP_1_1,
-        HttpMethod.GET,
+        requireNonNull(method(head), "a method of an upgrade"),
         String.valueOf(head.path()),
         Unpooled.EMPTY_BUFFER,
         headers,

@@ -25,6 +25,10 @@ public record RequestHead(
     List<X509Certificate> peerCertificates,
     String requestId,
     String protocol) {
+  /// In an extended CONNECT (RFC 8441): the method of the upgrade that it stands for, `GET` or `POST`; GET where it is absent. Over HTTP/1.1 an upgrade has a
+  /// method of its own, and `kubectl` makes some by POST.
+  public static final String UPGRADE_METHOD = "x-buildplane-upgrade-method";
+
   public RequestHead {
     peerCertificates = List.copyOf(peerCertificates);
   }

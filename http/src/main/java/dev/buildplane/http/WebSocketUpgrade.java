@@ -71,8 +71,8 @@ public final class WebSocketUpgrade {
     return Base64.getEncoder().encodeToString(key);
   }
 
-  /// What confirms that key.
-  static String accept(String key) {
+  /// What confirms that key: `Sec-WebSocket-Accept` (RFC 6455 section 4.2.2).
+  public static String accept(String key) {
     try {
       var digest = MessageDigest.getInstance("SHA-1")
           .digest((key + GUID).getBytes(StandardCharsets.US_ASCII));
