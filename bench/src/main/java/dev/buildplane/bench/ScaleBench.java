@@ -113,7 +113,7 @@ final class ScaleBench implements Callable<Integer> {
     }
     Main.printWhereAndWhen(out);
     out.printf(
-        "%n## %d planes, %d agents%n%nGateway, operator, API server, all agents and this program are a process each and share the processors.%n%n| what | figure |%n|---|---|%n",
+        "%n## %d planes, %d agents%n%nGateway, operator, API server, all agents and this program are a process each and share the processors, the agents at the lowest priority.%n%n| what | figure |%n|---|---|%n",
         planes, agents);
     try (var workplace = new Workplace()) {
       var folder = workplace.path();

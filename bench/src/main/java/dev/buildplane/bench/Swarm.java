@@ -5,12 +5,17 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /// The process of an [AgentSwarm] and the line to it. One command at a time.
 final class Swarm implements AutoCloseable {
   private static final String HEAP = "-Xmx2g";
+
+  /// In the field agents have processors of their own: here they get what the others leave.
+  private static final List<String> LOWEST_PRIORITY = List.of("nice", "-n", "19");
+
   private static final long STOP_SECONDS = 10;
 
   private final Process process;
@@ -25,11 +30,12 @@ final class Swarm implements AutoCloseable {
 
   static Swarm start(Path folder, Certificates certificates, int port, int perPlane)
       throws IOException {
-    var command = Child.java(
+    var command = new ArrayList<>(LOWEST_PRIORITY);
+    command.addAll(Child.java(
         List.of(HEAP, "-Dlogback.statusListenerClass=ch.qos.logback.core.status.NopStatusListener"),
         "dev.buildplane.bench.AgentSwarm",
         List.of(
-            certificates.folder().toString(), Integer.toString(port), Integer.toString(perPlane)));
+            certificates.folder().toString(), Integer.toString(port), Integer.toString(perPlane))));
     var process = new ProcessBuilder(command)
         .redirectError(folder.resolve("swarm.log").toFile())
         .start();
