@@ -4,18 +4,29 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.buildplane.testkit.Kubectl;
 import dev.buildplane.testkit.PodServer;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.WebSocket;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import org.awaitility.Awaitility;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -102,6 +113,65 @@ class KubectlStreamsIT {
     assertThat(result.exitCode()).isEqualTo(3);
     assertThat(result.out()).contains("out\n", "err\n", "exit code 3");
     upgraded(transport, "exec");
+  }
+
+  /// As client libraries before Kubernetes 1.31 do, and those that end no input.
+  @Test
+  void execSpeaksTheFourthVersionWithWhoKnowsNoLaterOne() throws Exception {
+    var came = new Channels();
+    try (var caller = hub.caller(HttpClient.Version.HTTP_1_1)) {
+      var uri = URI.create("wss://localhost:" + hub.gateway.callerPort() + chain.path()
+          + "/api/v1/namespaces/default/pods/workbench/exec?stdout=true&stderr=true"
+          + "&command=sh&command=-c&command=echo%20out%3B%20echo%20err%20%3E%262%3B%20exit%203");
+      var socket = caller
+          .newWebSocketBuilder()
+          .subprotocols("v4.channel.k8s.io")
+          .buildAsync(uri, came)
+          .get(60, TimeUnit.SECONDS);
+      assertThat(socket.getSubprotocol()).isEqualTo("v4.channel.k8s.io");
+      came.ended.get(60, TimeUnit.SECONDS);
+    }
+    assertThat(came.of(1)).isEqualTo("out\n");
+    assertThat(came.of(2)).isEqualTo("err\n");
+    assertThat(came.of(3)).contains("\"reason\":\"NonZeroExitCode\"", "\"message\":\"3\"");
+  }
+
+  /// What each channel of a remote command has said.
+  private static final class Channels implements WebSocket.Listener {
+    final CompletableFuture<Integer> ended = new CompletableFuture<>();
+    private final Map<Integer, ByteArrayOutputStream> said = new ConcurrentHashMap<>();
+    private final ByteArrayOutputStream message = new ByteArrayOutputStream();
+
+    String of(int channel) {
+      return said.getOrDefault(channel, new ByteArrayOutputStream())
+          .toString(StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public @Nullable CompletionStage<?> onBinary(WebSocket socket, ByteBuffer data, boolean last) {
+      while (data.hasRemaining()) {
+        message.write(data.get());
+      }
+      if (last) {
+        var whole = message.toByteArray();
+        message.reset();
+        said.computeIfAbsent((int) whole[0], _ -> new ByteArrayOutputStream())
+            .write(whole, 1, whole.length - 1);
+      }
+      socket.request(1);
+      return null;
+    }
+
+    @Override
+    public @Nullable CompletionStage<?> onClose(WebSocket socket, int code, String reason) {
+      ended.complete(code);
+      return null;
+    }
+
+    @Override
+    public void onError(WebSocket socket, Throwable error) {
+      ended.completeExceptionally(error);
+    }
   }
 
   @ParameterizedTest
