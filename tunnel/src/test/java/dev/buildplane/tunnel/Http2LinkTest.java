@@ -24,6 +24,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// What RFC 9113 asks of an end, frame by frame.
 class Http2LinkTest {
@@ -345,6 +347,32 @@ class Http2LinkTest {
       assertThat(pong.flags()).isEqualTo(Http2Frames.ACK);
       assertThat(pong.payload()).containsExactly(new byte[] {1, 2, 3, 4, 5, 6, 7, 8});
     });
+  }
+
+  /// RFC 9113 sections 4.1, 5.5 and 6.5.2: what a later version may say is no error to this one.
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void framesAndSettingsOfUnknownKindsAreIgnored(boolean gateway) throws Exception {
+    if (gateway) {
+      wire.close();
+      wire = Wire.gateway(TunnelSettings.defaults());
+    }
+    settled(0x4242, 7);
+    int stream = gateway ? 0 : 1;
+    if (!gateway) {
+      wire.get(stream, "/unread").frames();
+    }
+    assertThat(wire.frame(0x42, 0xff, 0, new byte[100])
+            .frame(0xfe, Http2Frames.END_STREAM, stream, new byte[5])
+            .frames())
+        .isEmpty();
+    assertThat(
+            of(Http2Frames.PING, wire.frame(Http2Frames.PING, 0, 0, new byte[8]).frames()))
+        .hasSize(1);
+    assertThat(wire.isOpen()).isTrue();
+    if (!gateway) {
+      assertThat(bytes(wire.get(3, "/9").frames())).isEqualTo(9);
+    }
   }
 
   private static HttpRequest request(HttpMethod method) {
