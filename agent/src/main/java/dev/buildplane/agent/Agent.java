@@ -1,7 +1,6 @@
 package dev.buildplane.agent;
 
 import static java.util.concurrent.TimeUnit.MILLISECONDS;
-import static java.util.concurrent.TimeUnit.SECONDS;
 
 import dev.buildplane.metrics.Metrics;
 import dev.buildplane.pki.CertificateProblem;
@@ -32,6 +31,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
@@ -51,9 +51,7 @@ import org.slf4j.LoggerFactory;
 /// a fresh connection without failing a request, changed targets serve the next request. A file that cannot be used after a change is told in the log
 /// and what was loaded before stays.
 public final class Agent implements AutoCloseable {
-  /// How long [#close] lets open streams finish.
-  public static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
-
+  private static final Duration LOOPS_CLOSE = Duration.ofSeconds(5);
   private static final Logger LOG = LoggerFactory.getLogger(Agent.class);
   private static final String DEVELOPMENT_VERSION = "dev";
   private static final String INSTANCE = "instance";
@@ -357,24 +355,27 @@ public final class Agent implements AutoCloseable {
     listeners.forEach(listener -> listener.accept(now));
   }
 
-  /// Says GOAWAY, lets open streams finish for up to [#CLOSE_LIMIT], then closes. A second call does nothing.
+  /// Says GOAWAY, lets open streams finish for up to [AgentSettings#drain], then closes. A second call does nothing.
   @Override
   public void close() {
     reloader.shutdownNow();
     if (loops.isShuttingDown()) {
       return;
     }
-    for (var stopping : links.stream().map(AgentLink::stop).toList()) {
-      try {
-        stopping.toCompletableFuture().get(CLOSE_LIMIT.toMillis(), MILLISECONDS);
-      } catch (TimeoutException | ExecutionException stillBusy) {
-        links.forEach(AgentLink::abort);
-      } catch (InterruptedException e) {
-        links.forEach(AgentLink::abort);
-        Thread.currentThread().interrupt();
-      }
+    var stopping = links.stream()
+        .map(link -> link.stop().toCompletableFuture())
+        .toArray(CompletableFuture<?>[]::new);
+    try {
+      CompletableFuture.allOf(stopping).get(settings.drain().toMillis(), MILLISECONDS);
+    } catch (TimeoutException | ExecutionException stillBusy) {
+      links.forEach(AgentLink::abort);
+    } catch (InterruptedException e) {
+      links.forEach(AgentLink::abort);
+      Thread.currentThread().interrupt();
     }
-    loops.shutdownGracefully(0, 5, SECONDS).awaitUninterruptibly(CLOSE_LIMIT.toMillis());
+    loops
+        .shutdownGracefully(0, LOOPS_CLOSE.toMillis(), MILLISECONDS)
+        .awaitUninterruptibly(2 * LOOPS_CLOSE.toMillis());
   }
 
   /// Each incoming stream becomes an [Exchange].

@@ -25,6 +25,7 @@ import java.util.Optional;
 /// @param tunnel bounds of the tunnels
 /// @param reloadInterval how often the files above are looked at, at least 10 ms
 /// @param seekInterval how often an agent whose two tunnels share a replica looks for another one, at least 10 ms
+/// @param drain how long [Agent#close] lets requests finish before it cuts them, at least 10 ms
 public record AgentSettings(
     List<URI> serverUrls,
     String planeType,
@@ -38,9 +39,11 @@ public record AgentSettings(
     Map<String, String> metadata,
     TunnelSettings tunnel,
     Duration reloadInterval,
-    Duration seekInterval) {
+    Duration seekInterval,
+    Duration drain) {
   public static final Duration DEFAULT_RELOAD_INTERVAL = Duration.ofSeconds(5);
   public static final Duration DEFAULT_SEEK_INTERVAL = Duration.ofSeconds(30);
+  public static final Duration DEFAULT_DRAIN = Duration.ofSeconds(10);
   public static final int DEFAULT_CONNECTIONS = 2;
   public static final int MAX_CONNECTIONS = 2;
   public static final int MAX_SERVER_URLS = 16;
@@ -60,6 +63,7 @@ public record AgentSettings(
     }
     requireInterval("reload interval", reloadInterval);
     requireInterval("seek interval", seekInterval);
+    requireInterval("drain", drain);
     if (serverUrls.isEmpty() || serverUrls.size() > MAX_SERVER_URLS) {
       throw new IllegalArgumentException("expected 1 to " + MAX_SERVER_URLS + " server URLs, found "
           + serverUrls.size() + "; set --server-url");
@@ -96,7 +100,8 @@ public record AgentSettings(
         Map.of(),
         TunnelSettings.defaults(),
         DEFAULT_RELOAD_INTERVAL,
-        DEFAULT_SEEK_INTERVAL);
+        DEFAULT_SEEK_INTERVAL,
+        DEFAULT_DRAIN);
   }
 
   /// At several addresses of one gateway.
@@ -114,7 +119,26 @@ public record AgentSettings(
         metadata,
         tunnel,
         reloadInterval,
-        seekInterval);
+        seekInterval,
+        drain);
+  }
+
+  public AgentSettings withDrain(Duration limit) {
+    return new AgentSettings(
+        serverUrls,
+        planeType,
+        planeId,
+        clientCert,
+        clientKey,
+        serverCa,
+        kubeconfig,
+        targets,
+        connections,
+        metadata,
+        tunnel,
+        reloadInterval,
+        seekInterval,
+        limit);
   }
 
   public AgentSettings withSeekInterval(Duration interval) {
@@ -131,7 +155,8 @@ public record AgentSettings(
         metadata,
         tunnel,
         reloadInterval,
-        interval);
+        interval,
+        drain);
   }
 
   public AgentSettings withTargets(Path file) {
@@ -148,7 +173,8 @@ public record AgentSettings(
         metadata,
         tunnel,
         reloadInterval,
-        seekInterval);
+        seekInterval,
+        drain);
   }
 
   public AgentSettings withConnections(int count) {
@@ -165,7 +191,8 @@ public record AgentSettings(
         metadata,
         tunnel,
         reloadInterval,
-        seekInterval);
+        seekInterval,
+        drain);
   }
 
   /// Whether it speaks nothing but the JSON messages of OpenChoreo v0.17.
@@ -187,7 +214,8 @@ public record AgentSettings(
         more,
         tunnel,
         reloadInterval,
-        seekInterval);
+        seekInterval,
+        drain);
   }
 
   public AgentSettings withTunnel(TunnelSettings bounds) {
@@ -204,7 +232,8 @@ public record AgentSettings(
         metadata,
         bounds,
         reloadInterval,
-        seekInterval);
+        seekInterval,
+        drain);
   }
 
   public AgentSettings withReloadInterval(Duration interval) {
@@ -221,6 +250,7 @@ public record AgentSettings(
         metadata,
         tunnel,
         interval,
-        seekInterval);
+        seekInterval,
+        drain);
   }
 }

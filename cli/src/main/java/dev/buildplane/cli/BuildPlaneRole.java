@@ -22,6 +22,7 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -77,6 +78,7 @@ final class BuildPlaneRole {
           pki.certificateFile("control-plane-ca"),
           kubeconfig,
           null,
+          AgentSettings.DEFAULT_DRAIN,
           metrics,
           tracing.start(AGENT_SERVICE, parts)));
       var health = parts.add(AgentHealth.start(ControlPlaneRole.loopback(0), agent, metrics));
@@ -102,6 +104,7 @@ final class BuildPlaneRole {
       Path serverCa,
       @Nullable Path kubeconfig,
       @Nullable Path targets,
+      Duration drain,
       Metrics metrics,
       Optional<Tracing> tracing)
       throws AgentProblem {
@@ -116,6 +119,7 @@ final class BuildPlaneRole {
             Optional.ofNullable(kubeconfig))
         .withServerUrls(urls)
         .withConnections(connections)
+        .withDrain(drain)
         .withJsonOnly(jsonOnly);
     return Agent.start(
         targets == null ? settings : settings.withTargets(targets), metrics, tracing);

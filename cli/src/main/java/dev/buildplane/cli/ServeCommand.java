@@ -11,6 +11,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -64,6 +65,11 @@ final class ServeCommand {
     /// Starts the role; what it returns is closed at the end.
     abstract AutoCloseable start() throws Exception;
 
+    /// How long what is under way may go on at the end, beside [Supervisor#STOP_WITHIN].
+    Duration drain() {
+      return Duration.ZERO;
+    }
+
     @Override
     public final Integer call() throws Exception {
       var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
@@ -73,13 +79,14 @@ final class ServeCommand {
       ((Logger) LoggerFactory.getLogger(
               "io.fabric8.kubernetes.client.dsl.internal.VersionUsageUtils"))
           .setLevel(Level.ERROR);
+      var stopWithin = Supervisor.STOP_WITHIN.plus(drain());
       var stop = new CountDownLatch(1);
       var stopped = new CountDownLatch(1);
       Runtime.getRuntime()
           .addShutdownHook(new Thread(
               () -> {
                 stop.countDown();
-                awaitQuietly(stopped);
+                awaitQuietly(stopped, stopWithin);
               },
               "stop"));
       if (parent > 0) {
@@ -101,11 +108,10 @@ final class ServeCommand {
       }
     }
 
-    /// Bounded by the process's own stop: a second signal ends it at once.
-    private static void awaitQuietly(CountDownLatch stopped) {
+    /// Bounded, as a JVM that is about to end heeds no second signal.
+    private static void awaitQuietly(CountDownLatch stopped, Duration within) {
       try {
-        if (!stopped.await(
-            Supervisor.STOP_WITHIN.toSeconds(), java.util.concurrent.TimeUnit.SECONDS)) {
+        if (!stopped.await(within.toSeconds(), java.util.concurrent.TimeUnit.SECONDS)) {
           LoggerFactory.getLogger(ServeCommand.class).warn("stopping took too long; ending anyway");
         }
       } catch (InterruptedException interrupted) {
@@ -283,6 +289,14 @@ final class ServeCommand {
             "Address of that port; 0.0.0.0 in a pod, so that the kubelet reaches it (default: ${DEFAULT-VALUE})")
     InetAddress healthAddress = InetAddress.getLoopbackAddress();
 
+    @Mixin
+    DrainOption drain = new DrainOption();
+
+    @Override
+    Duration drain() {
+      return drain.orElse(DrainOption.DEFAULT);
+    }
+
     @Override
     AutoCloseable start() throws Exception {
       var parts = new Parts();
@@ -299,6 +313,7 @@ final class ServeCommand {
             serverCa,
             kubeconfig,
             targets,
+            drain(),
             metrics,
             tracing.start(BuildPlaneRole.AGENT_SERVICE, parts)));
         parts.add(health(agent, metrics));

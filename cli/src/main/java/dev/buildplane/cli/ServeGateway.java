@@ -2,6 +2,7 @@ package dev.buildplane.cli;
 
 import dev.buildplane.gateway.AuditFile;
 import dev.buildplane.gateway.GatewaySettings;
+import dev.buildplane.http.HttpLimits;
 import dev.buildplane.metrics.Metrics;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -151,6 +152,9 @@ final class ServeGateway extends ServeCommand.RoleProcess {
   @Nullable
   Path auditLog;
 
+  @Mixin
+  DrainOption drain = new DrainOption();
+
   @Option(
       names = "--member",
       hidden = true,
@@ -158,6 +162,12 @@ final class ServeGateway extends ServeCommand.RoleProcess {
       defaultValue = "0",
       description = "Tell the supervisor of the data directory, as that gateway")
   int member;
+
+  /// As part of an installation on one machine, whoever stops it waits for it.
+  @Override
+  Duration drain() {
+    return drain.orElse(member > 0 ? HttpLimits.DEFAULT.drain() : DrainOption.DEFAULT);
+  }
 
   @Override
   AutoCloseable start() throws Exception {
@@ -178,7 +188,7 @@ final class ServeGateway extends ServeCommand.RoleProcess {
           client,
           new Metrics(),
           tracing.start(GatewayRole.SERVICE, parts),
-          audit));
+          settings -> audit.apply(settings.withLimits(settings.limits().withDrain(drain())))));
       if (member > 0) {
         GatewayRole.ready(gateway).write(data, Member.gateway(member));
       }

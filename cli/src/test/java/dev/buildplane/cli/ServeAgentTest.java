@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,23 +38,29 @@ class ServeAgentTest {
   }
 
   private String refused() {
+    return refused(ExitCode.FAILED);
+  }
+
+  private String refused(ExitCode expected, String... more) {
     var told = new StringWriter();
     int exitCode = Main.run(
-        new String[] {
-          "serve",
-          "agent",
-          "--server-url=wss://localhost:1/ws",
-          "--plane-id=x",
-          "--health-port=0",
-          "--client-cert=" + folder.resolve("tls.crt"),
-          "--client-key=" + folder.resolve("tls.key"),
-          "--server-ca=" + folder.resolve("ca.pem"),
-          "--kubeconfig=" + folder.resolve("kubeconfig"),
-          "--targets=" + folder.resolve("targets.yaml")
-        },
+        Stream.concat(
+                Stream.of(
+                    "serve",
+                    "agent",
+                    "--server-url=wss://localhost:1/ws",
+                    "--plane-id=x",
+                    "--health-port=0",
+                    "--client-cert=" + folder.resolve("tls.crt"),
+                    "--client-key=" + folder.resolve("tls.key"),
+                    "--server-ca=" + folder.resolve("ca.pem"),
+                    "--kubeconfig=" + folder.resolve("kubeconfig"),
+                    "--targets=" + folder.resolve("targets.yaml")),
+                Stream.of(more))
+            .toArray(String[]::new),
         new PrintWriter(told),
         new PrintWriter(told, true));
-    assertThat(exitCode).isEqualTo(ExitCode.FAILED.code());
+    assertThat(exitCode).isEqualTo(expected.code());
     return told.toString();
   }
 
@@ -73,5 +80,12 @@ class ServeAgentTest {
         .startsWith("buildplane: ")
         .contains(folder.resolve("tls.crt").toString(), "expected client certificate")
         .doesNotContain("unexpected");
+  }
+
+  @Test
+  void aDrainOutOfBoundsIsTheUsersToMend() {
+    assertThat(refused(ExitCode.USAGE, "--drain=0"))
+        .isEqualToIgnoringNewLines("buildplane: expected 1 to 3600 seconds for --drain, found 0");
+    assertThat(refused(ExitCode.USAGE, "--drain=soon")).contains("--drain", "soon");
   }
 }

@@ -141,6 +141,11 @@ final class AgentSession implements Carrier {
     return calls.size();
   }
 
+  /// The connection is about to go.
+  void endWatches() {
+    calls.keySet().forEach(ProxyCall::leaving);
+  }
+
   /// Ends the calls made for resources that no longer trust this agent.
   void endRevokedCalls() {
     var granted = authorized;

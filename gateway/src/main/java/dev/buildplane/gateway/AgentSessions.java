@@ -83,6 +83,11 @@ final class AgentSessions {
   /// lost.
   void connected(AgentSession session) {
     session.tunnel().closed().thenAccept(reason -> disconnected(session, reason));
+    session.tunnel().draining().thenRun(() -> {
+      if (session.tunnel().isUp()) {
+        session.endWatches();
+      }
+    });
     boolean useless;
     synchronized (lock) {
       var judgement = judge(session.plane(), session.chain());

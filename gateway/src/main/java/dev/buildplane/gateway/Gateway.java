@@ -52,6 +52,7 @@ public final class Gateway implements AutoCloseable {
 
   private final PlaneTrust trust;
   private final AgentSessions sessions;
+  private final ProxyHandler proxy;
   private final PlaneFeed feed;
   private final Mesh mesh;
   private final ScheduledExecutorService clockwork;
@@ -65,6 +66,7 @@ public final class Gateway implements AutoCloseable {
   private Gateway(
       PlaneTrust trust,
       AgentSessions sessions,
+      ProxyHandler proxy,
       PlaneFeed feed,
       Mesh mesh,
       ScheduledExecutorService clockwork,
@@ -74,6 +76,7 @@ public final class Gateway implements AutoCloseable {
       AtomicBoolean closing) {
     this.trust = trust;
     this.sessions = sessions;
+    this.proxy = proxy;
     this.feed = feed;
     this.mesh = mesh;
     this.clockwork = clockwork;
@@ -156,12 +159,21 @@ public final class Gateway implements AutoCloseable {
     var audit = new AuditLog(settings.audit(), settings.clock(), replica);
     var closing = new AtomicBoolean();
     var strangers = new StrangersAudit(audit, settings.clock());
+    var proxy = new ProxyHandler(
+        trust,
+        sessions,
+        mesh.remote(),
+        authorizer,
+        audit,
+        metrics,
+        settings.answerDeadline(),
+        tracing);
     // Agents and callers share loops: a call whose tunnel is on its caller's loop never changes threads.
     var loops = EventLoops.start(Runtime.getRuntime().availableProcessors(), "gateway");
     var listeners = List.of(
         HttpServer.start(
             HttpServerSettings.tls("gateway-agents", settings.agents(), settings.identity())
-                .withLimits(settings.limits()),
+                .withLimits(settings.limits().withDrain(DRAIN)),
             agentRoutes(new Admission(
                 trust, sessions, feed, settings.tunnels(), settings.clock(), metrics)),
             loops),
@@ -174,14 +186,13 @@ public final class Gateway implements AutoCloseable {
                 peers.pingInterval(),
                 hubClient,
                 authorizer,
-                trust,
                 sessions,
                 mesh.remote(),
                 feed,
                 metrics,
                 audit,
                 strangers,
-                tracing),
+                proxy),
             loops),
         HttpServer.start(
             HttpServerSettings.plain("gateway-health", settings.health()),
@@ -193,6 +204,7 @@ public final class Gateway implements AutoCloseable {
     return new Gateway(
         trust,
         sessions,
+        proxy,
         feed,
         mesh,
         clockwork(settings, sessions, strangers),
@@ -217,14 +229,13 @@ public final class Gateway implements AutoCloseable {
       Duration pingInterval,
       KubernetesClient hubClient,
       CallerAuthorizer authorizer,
-      PlaneTrust trust,
       AgentSessions sessions,
       RemoteConnections remote,
       PlaneFeed feed,
       GatewayMetrics metrics,
       AuditLog audit,
       StrangersAudit strangers,
-      @Nullable Tracing tracing) {
+      ProxyHandler proxy) {
     var caller = strangers.around(new CallerAuthentication(
             hubClient,
             settings.callerTrust(),
@@ -232,8 +243,6 @@ public final class Gateway implements AutoCloseable {
             settings.clock(),
             metrics)
         .policy());
-    var proxy = new ProxyHandler(
-        trust, sessions, remote, authorizer, audit, metrics, settings.answerDeadline(), tracing);
     var router = Router.builder();
     router.route(Route.async(Set.of(), ProxyTarget.PREFIX + "**", caller, proxy)
         .withMaxBodyBytes(Route.UNLIMITED)
@@ -360,11 +369,13 @@ public final class Gateway implements AutoCloseable {
     return sessions.all().size();
   }
 
-  /// Is not ready from now on, stops taking calls, lets running ones end for a few seconds, tells agents to go (GOAWAY), then closes everything.
+  /// Is not ready from now on, stops taking calls, ends watches after a whole event, lets other calls end for as long as [HttpLimits#drain] says, tells agents
+  /// to go (GOAWAY), then closes everything.
   @Override
   public void close() {
     closing.set(true);
     feed.close();
+    proxy.endWatches();
     callers.close();
     sessions.drainAll();
     awaitNoSessions();

@@ -10,6 +10,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.handler.codec.http.DefaultHttpContent;
 import io.netty.handler.codec.http.HttpContent;
+import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
@@ -52,6 +53,9 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   private boolean answerBegun;
   private boolean answerEnded;
   private boolean over;
+  private boolean leaving;
+  private boolean lines;
+  private boolean midLine;
   private long heldSince;
 
   /// Set by whoever revokes, so that no byte passes from then on, however long the loop takes to end the call.
@@ -244,6 +248,8 @@ final class ProxyCall implements AsyncExchange.BodyReader {
     } else if (status >= 200) {
       cancelDeadline();
       record.answered(status);
+      lines = status == 200
+          && response.headers().get(HttpHeaderNames.CONTENT_TYPE, "").contains("json");
       exchange.sendHead(status, ProxyHeaders.back(response.headers()));
       if (response instanceof HttpContent content) {
         content(content);
@@ -289,6 +295,7 @@ final class ProxyCall implements AsyncExchange.BodyReader {
 
   private void content(HttpContent content) {
     if (content.content().isReadable()) {
+      midLine = content.content().getByte(content.content().writerIndex() - 1) != '\n';
       exchange.send(content.content());
     } else {
       content.release();
@@ -304,6 +311,9 @@ final class ProxyCall implements AsyncExchange.BodyReader {
       return;
     }
     exchange.flush();
+    if (leaving) {
+      endBetweenEvents();
+    }
     readOwed = true;
     readIfOwed();
   }
@@ -325,6 +335,26 @@ final class ProxyCall implements AsyncExchange.BodyReader {
   }
 
   // ---- the end ----
+
+  /// Whether it is a watch, for which [#leaving] does something.
+  boolean isWatch() {
+    return !ProxyHeaders.upgrades(exchange.head()) && StreamingCall.isWatch(target.uri());
+  }
+
+  /// Who carries it is about to go, which a watch would outlast until it is cut: it ends now as watches end whose time is up, after a whole event, and
+  /// its client goes on elsewhere. From any thread.
+  void leaving() {
+    onLoop(() -> {
+      leaving = isWatch();
+      endBetweenEvents();
+    });
+  }
+
+  private void endBetweenEvents() {
+    if (leaving && !over && answerBegun && !answerEnded && lines && !midLine) {
+      planeEnded();
+    }
+  }
 
   /// The resource this call was made for trusts the agent no longer. From any thread; no byte passes after its return.
   void revoked() {

@@ -40,6 +40,8 @@ final class ProxyHandler implements AsyncHandler {
   private final Duration answerDeadline;
   private final Map<EventLoop, AnswerDeadlines> deadlines = new ConcurrentHashMap<>();
   private final @Nullable Tracing tracing;
+  private final Set<ProxyCall> watches = ConcurrentHashMap.newKeySet();
+  private volatile boolean leaving;
 
   /// @param tracing null: off
   ProxyHandler(
@@ -273,17 +275,31 @@ final class ProxyHandler implements AsyncHandler {
   }
 
   private void begin(Tries tries, Carrier carrier) {
-    new ProxyCall(
-            tries.exchange(),
-            carrier,
-            tries.target(),
-            tries.record(),
-            deadlines.computeIfAbsent(
-                tries.exchange().eventLoop(), loop -> new AnswerDeadlines(loop, answerDeadline)),
-            metrics,
-            tries.trace())
-        .begin(
-            tries.count() < MAX_TRIES ? Optional.of(left -> again(tries, left)) : Optional.empty());
+    var exchange = tries.exchange();
+    var call = new ProxyCall(
+        exchange,
+        carrier,
+        tries.target(),
+        tries.record(),
+        deadlines.computeIfAbsent(
+            exchange.eventLoop(), loop -> new AnswerDeadlines(loop, answerDeadline)),
+        metrics,
+        tries.trace());
+    if (call.isWatch()) {
+      watches.add(call);
+      exchange.onClose(() -> watches.remove(call));
+      if (leaving) {
+        call.leaving();
+      }
+    }
+    call.begin(
+        tries.count() < MAX_TRIES ? Optional.of(left -> again(tries, left)) : Optional.empty());
+  }
+
+  /// This gateway is about to go: watches end, which nothing else would end in time.
+  void endWatches() {
+    leaving = true;
+    watches.forEach(ProxyCall::leaving);
   }
 
   private void again(Tries tries, ProxyCall.Left left) {

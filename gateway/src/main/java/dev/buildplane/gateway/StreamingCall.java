@@ -24,14 +24,26 @@ final class StreamingCall {
 
   /// @param uri path and query, raw
   static boolean is(boolean upgrade, String uri) {
+    var path = path(uri);
+    return upgrade || isWatch(uri) || (isLog(path) && asks(query(uri), "follow"));
+  }
+
+  /// Whether the answer is a series of events that its client goes on with elsewhere when it ends.
+  ///
+  /// @param uri path and query, raw
+  static boolean isWatch(String uri) {
+    return asks(query(uri), "watch") || WATCH_PATH.matcher(path(uri)).matches();
+  }
+
+  private static String path(String uri) {
     int question = uri.indexOf('?');
-    var rawPath = question < 0 ? uri : uri.substring(0, question);
-    var query = question < 0 ? "" : uri.substring(question + 1);
-    var path = decoded(rawPath).orElse(rawPath);
-    return upgrade
-        || asks(query, "watch")
-        || WATCH_PATH.matcher(path).matches()
-        || (isLog(path) && asks(query, "follow"));
+    var raw = question < 0 ? uri : uri.substring(0, question);
+    return decoded(raw).orElse(raw);
+  }
+
+  private static String query(String uri) {
+    int question = uri.indexOf('?');
+    return question < 0 ? "" : uri.substring(question + 1);
   }
 
   private static boolean isLog(String path) {

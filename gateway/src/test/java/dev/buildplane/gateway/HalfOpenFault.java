@@ -86,7 +86,7 @@ class HalfOpenFault {
   }
 
   @ParameterizedTest
-  @CsvSource({"true, true", "true, false"})
+  @CsvSource({"true, true", "true, false", "false, true"})
   void isNoticedToldAndOver(boolean up, boolean down) throws Exception {
     assertThat(get(chain.uri("/here")).statusCode()).isEqualTo(200);
     assertThat(status()).contains("\"connected\":true");
