@@ -70,6 +70,7 @@ final class Hub {
   }
 
   static KubernetesClient connect(Config config) {
+    config.setClientKeyAlgo(keyAlgorithm(config));
     return new KubernetesClientBuilder().withConfig(config).build();
   }
 
@@ -212,7 +213,6 @@ final class Hub {
                       : ""),
           ExitCode.NOT_FOUND);
     }
-    config.setClientKeyAlgo(keyAlgorithm(config));
     config.setRequestTimeout(REQUEST_TIMEOUT_MILLIS);
     config.setConnectionTimeout(REQUEST_TIMEOUT_MILLIS);
     config.setRequestRetryBackoffLimit(1);

@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -42,6 +43,8 @@ final class PlaneTrust implements AutoCloseable {
   private final KubernetesClient hubClient;
   private final Consumer<Set<PlaneKey>> changed;
   private final List<SharedIndexInformer<?>> planeInformers = new ArrayList<>();
+  /// Those whose first list has been taken in. An informer says that it has synced before it has told its handlers.
+  private final Set<Class<? extends Plane>> kindsRead = ConcurrentHashMap.newKeySet();
   private final Object lock = new Object();
   private final Map<PlaneRef, Plane> planes = new HashMap<>();
   private final Map<PlaneRef, Entry> entries = new HashMap<>();
@@ -77,14 +80,15 @@ final class PlaneTrust implements AutoCloseable {
           cause.toString());
       return true;
     });
-    informer.addEventHandler(new Changes<>(this::planeSeen, plane -> planeGone(plane.ref())));
+    informer.addEventHandler(new Changes<T>(
+        this::planeSeen, plane -> planeGone(plane.ref()), () -> kindsRead.add(type)));
     informer.start();
     return informer;
   }
 
-  /// Whether all six kinds have been listed at least once.
+  /// Whether all six kinds have been listed at least once, and what was listed then is known here.
   boolean synced() {
-    return planeInformers.stream().allMatch(SharedIndexInformer::hasSynced);
+    return kindsRead.size() == PlaneKind.values().length;
   }
 
   Optional<Entry> find(PlaneRef ref) {
@@ -312,7 +316,7 @@ final class PlaneTrust implements AutoCloseable {
       return true;
     });
     informer.addEventHandler(
-        new Changes<>(secret -> secretSeen(name, secret), _ -> secretSeen(name, null)));
+        new Changes<>(secret -> secretSeen(name, secret), _ -> secretSeen(name, null), () -> {}));
     informer.start().thenRun(() -> secretListed(name, informer));
     return informer;
   }
@@ -328,7 +332,15 @@ final class PlaneTrust implements AutoCloseable {
   }
 
   /// Additions and updates are one thing here: what is seen now.
-  private record Changes<T>(Consumer<T> seen, Consumer<T> gone) implements ResourceEventHandler<T> {
+  ///
+  /// @param listed run when everything of a list has been seen
+  private record Changes<T>(Consumer<T> seen, Consumer<T> gone, Runnable listed)
+      implements ResourceEventHandler<T> {
+    @Override
+    public void onList(String resourceVersion, boolean remainedEmpty) {
+      listed.run();
+    }
+
     @Override
     public void onAdd(T resource) {
       seen.accept(resource);

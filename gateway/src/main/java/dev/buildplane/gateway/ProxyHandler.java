@@ -214,11 +214,12 @@ final class ProxyHandler implements AsyncHandler {
   }
 
   private void checkPlane(ProxyTarget target) {
+    boolean synced = trust.synced(); // asked first: what is read in between is no reason for a 404
     var entry = trust.find(target.plane()).orElse(null);
     if (entry == null) {
       throw new HttpProblem(
-          trust.synced() ? 404 : 503,
-          trust.synced()
+          synced ? 404 : 503,
+          synced
               ? target.plane() + " not found"
               : "the gateway has not read the plane resources from its API server yet; try again");
     }

@@ -11,6 +11,7 @@ import dev.buildplane.model.PlaneKind;
 import dev.buildplane.model.PlaneRef;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -29,6 +30,7 @@ import org.slf4j.LoggerFactory;
 /// What the log says about planes that trust nobody: each fault once, and none that there is not.
 class PlaneTrustIT {
   private static final int PLANES = 25;
+  private static final int MANY_PLANES = 200;
   private static final Logger LOG = (Logger) LoggerFactory.getLogger(PlaneTrust.class);
 
   @TempDir
@@ -140,5 +142,20 @@ class PlaneTrustIT {
     Awaitility.await()
         .atMost(TestHub.PATIENCE)
         .untilAsserted(() -> assertThat(warningsOf("keyless")).hasSize(1));
+  }
+
+  /// An informer has synced before its handlers have heard of everything.
+  @Test
+  void whoeverSaysThatThePlanesHaveBeenReadKnowsEachOfThem() {
+    var names = IntStream.range(0, MANY_PLANES).mapToObj(i -> "read-" + i).toList();
+    names.forEach(name -> hub.plane(name, null, ClientCA.ofValue(hub.agents.certificatePem())));
+    try (var trust = new PlaneTrust(hub.client, _ -> {})) {
+      trust.start();
+      Awaitility.await()
+          .pollInterval(Duration.ofMillis(1))
+          .atMost(TestHub.PATIENCE)
+          .until(trust::synced);
+      assertThat(names).allMatch(name -> entry(trust, name).isPresent());
+    }
   }
 }
