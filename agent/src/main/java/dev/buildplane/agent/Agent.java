@@ -335,10 +335,13 @@ public final class Agent implements AutoCloseable {
     return status().ready();
   }
 
-  /// Called on an event loop with every change, and at once with the status as it is; must not block.
+  /// Called on an event loop with every change, and at once with the status as it is, one after the other: what was told last is how it is. Must not
+  /// block.
   public void onStatus(Consumer<AgentStatus> listener) {
-    listeners.add(listener);
-    listener.accept(status());
+    synchronized (listeners) {
+      listeners.add(listener);
+      listener.accept(status());
+    }
   }
 
   private boolean connectedBeside(int link) {
@@ -350,9 +353,12 @@ public final class Agent implements AutoCloseable {
     return false;
   }
 
+  /// Two links may change at once, each on its own loop.
   private void tell() {
-    var now = status();
-    listeners.forEach(listener -> listener.accept(now));
+    synchronized (listeners) {
+      var now = status();
+      listeners.forEach(listener -> listener.accept(now));
+    }
   }
 
   /// Says GOAWAY, lets open streams finish for up to [AgentSettings#drain], then closes. A second call does nothing.

@@ -19,8 +19,9 @@ public final class Session {
 
   public static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
 
-  /// A tunnel up for this long wipes out what failed before it.
-  public static final Duration HEALTHY_AFTER = Duration.ofMinutes(1);
+  /// A tunnel up for this long wipes out what failed before it. Shorter than the half minute that lies between the restarts of one replica of a gateway
+  /// and the next: each may take the tunnel that was dialled when the one before went, and none of that is a failure that repeats.
+  public static final Duration HEALTHY_AFTER = Duration.ofSeconds(20);
 
   private static final int MOST_DOUBLINGS = 16;
 
