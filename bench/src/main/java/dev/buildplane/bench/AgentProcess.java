@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 
 /// The product's agent in a process of its own, started as a user starts it, with a [TargetServer] as its cluster.
@@ -79,7 +80,7 @@ final class AgentProcess {
     return new Endpoint(
         host,
         port,
-        "/api/proxy/buildplane/" + plane + "/_cluster/" + plane + "/k8s",
+        Planes.path(plane),
         http2,
         certificates.trust("server-ca"),
         Optional.of(certificates.identity("admin")));
@@ -87,12 +88,22 @@ final class AgentProcess {
 
   /// Waits for the first answer through the tunnel.
   static void awaitAnswer(LoadClient client, Child agent) throws Exception {
+    awaitAnswer(client, () -> {
+      agent.requireAlive();
+      return agent.output();
+    });
+  }
+
+  /// As above.
+  ///
+  /// @param found tells what is wrong when there is none
+  static void awaitAnswer(LoadClient client, Callable<String> found) throws Exception {
     var deadline = System.nanoTime() + CONNECTED_WITHIN.toNanos();
     while (!answers(client)) {
-      agent.requireAlive();
+      var soFar = found.call();
       if (System.nanoTime() > deadline) {
         throw new IOException("expected an answer through the tunnel within " + CONNECTED_WITHIN
-            + ", found none: " + agent.output());
+            + ", found none: " + soFar);
       }
       Thread.sleep(LOOK_EVERY);
     }

@@ -2,11 +2,7 @@ package dev.buildplane.bench;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
-import dev.buildplane.model.ClientCA;
-import dev.buildplane.model.ClusterBuildPlane;
-import dev.buildplane.model.PlaneSpec;
 import dev.buildplane.testkit.TestTls;
-import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -93,7 +89,7 @@ final class BodiesBench implements Callable<Integer> {
               "gateway",
               certificates,
               Integer.toString(hub.port("api")))) {
-        createPlane(certificates, hub.port("api"));
+        Planes.create(certificates, hub.port("api"), PLANE);
         var near =
             AgentProcess.endpoint(certificates, "127.0.0.1", gateway.port("callers"), PLANE, false);
         var direct = new Endpoint(
@@ -136,16 +132,6 @@ final class BodiesBench implements Callable<Integer> {
       }
     }
     return 0;
-  }
-
-  private static void createPlane(Certificates certificates, int hubPort) throws Exception {
-    try (var client = Part.client(certificates, hubPort)) {
-      var plane = new ClusterBuildPlane();
-      plane.setMetadata(new ObjectMetaBuilder().withName(PLANE).build());
-      plane.setSpec(
-          PlaneSpec.of(PLANE, ClientCA.ofValue(certificates.trust("agent-ca").pem())));
-      client.resource(plane).create();
-    }
   }
 
   private void measure(

@@ -1,5 +1,6 @@
 package dev.buildplane.bench;
 
+import dev.buildplane.gateway.MeshSettings;
 import dev.buildplane.pki.CertificateAuthority;
 import dev.buildplane.pki.Identity;
 import dev.buildplane.pki.TrustBundle;
@@ -19,6 +20,8 @@ record Certificates(Path folder) {
     var servers = made.authority("server-ca");
     made.write("server", servers.issueServer("bench", List.of("localhost", "127.0.0.1"), VALIDITY));
     var callers = made.authority("internal-ca");
+    made.write(
+        "peer", callers.issueClient("bench-peer", List.of(MeshSettings.PEER_GROUP), VALIDITY));
     made.write("admin", callers.issueClient("admin", List.of("system:masters"), VALIDITY));
     var agents = made.authority("agent-ca");
     made.write("agent", agents.issueClient("bench-agent", List.of(), VALIDITY));

@@ -116,6 +116,11 @@ final class Child implements AutoCloseable {
     return Files.readString(log);
   }
 
+  /// SIGKILL.
+  void kill() throws InterruptedException {
+    process.destroyForcibly().waitFor();
+  }
+
   @Override
   public void close() throws InterruptedException {
     process.destroy();

@@ -66,6 +66,13 @@ final class Http1Link extends ChannelInboundHandlerAdapter implements Link {
     Uploader.start(request, (block, _) -> channel.writeAndFlush(block));
   }
 
+  /// HTTP/1.1 knows no other way than to hang up.
+  @Override
+  public void cancel() {
+    answer = null;
+    channel.close();
+  }
+
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object message) throws IOException {
     var in = (ByteBuf) message;

@@ -11,6 +11,7 @@ import io.netty.handler.codec.http2.DefaultHttp2LocalFlowController;
 import io.netty.handler.codec.http2.Http2ConnectionDecoder;
 import io.netty.handler.codec.http2.Http2ConnectionEncoder;
 import io.netty.handler.codec.http2.Http2ConnectionHandler;
+import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2EventAdapter;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2Settings;
@@ -85,6 +86,15 @@ final class Http2Link extends Http2ConnectionHandler implements Link {
       flush(ctx);
       return written;
     });
+  }
+
+  @Override
+  public void cancel() {
+    var ctx = requireNonNull(context);
+    var stream = nextStream - 2;
+    answers.remove(stream);
+    encoder().writeRstStream(ctx, stream, Http2Error.CANCEL.code(), ctx.newPromise());
+    flush(ctx);
   }
 
   @Override

@@ -299,7 +299,8 @@ final class LoadClient implements AutoCloseable {
     return links;
   }
 
-  private CompletableFuture<Link> connect() {
+  /// Opens a connection; whoever asked closes its channel.
+  CompletableFuture<Link> connect() {
     var ready = new CompletableFuture<Link>();
     new Bootstrap()
         .group(loop)

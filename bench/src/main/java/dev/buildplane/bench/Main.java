@@ -33,7 +33,8 @@ public final class Main {
       "peers", new PeersBench(),
       "scale", new ScaleBench(),
       "wan", new WanBench(),
-      "bodies", new BodiesBench());
+      "bodies", new BodiesBench(),
+      "replicas", new ReplicasBench());
 
   private Main() {}
 

@@ -1,9 +1,5 @@
 package dev.buildplane.bench;
 
-import dev.buildplane.model.ClientCA;
-import dev.buildplane.model.ClusterBuildPlane;
-import dev.buildplane.model.PlaneSpec;
-import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -64,7 +60,7 @@ final class PeerStage implements AutoCloseable {
       var hub = add(Child.part(
           "hub", folder, HUB_JVM, "hub", certificates, folder.resolve("hub").toString()));
       this.hubPort = hub.port("api");
-      createPlane(PLANE);
+      Planes.create(certificates, hubPort, PLANE);
       startTunnels();
       if (options.openChoreo != null) {
         startOpenChoreo(new OpenChoreo(options.openChoreo));
@@ -134,16 +130,6 @@ final class PeerStage implements AutoCloseable {
         name, folder, options.gatewayJvm(), "bare", certificates, Integer.toString(upstream)));
   }
 
-  private void createPlane(String name) throws Exception {
-    try (var client = Part.client(certificates, hubPort)) {
-      var plane = new ClusterBuildPlane();
-      plane.setMetadata(new ObjectMetaBuilder().withName(name).build());
-      plane.setSpec(
-          PlaneSpec.of(name, ClientCA.ofValue(certificates.trust("agent-ca").pem())));
-      client.resource(plane).create();
-    }
-  }
-
   private void startTunnels() throws Exception {
     var boring = tunnel("tunnel", List.of(), List.of());
     addTunnel(boring, "tunnel", false, Long.MAX_VALUE);
@@ -172,7 +158,7 @@ final class PeerStage implements AutoCloseable {
 
   /// Both halves of it, our agent with its gateway, and its agent with our gateway.
   private void startOpenChoreo(OpenChoreo peer) throws Exception {
-    createPlane(MIXED_PLANE);
+    Planes.create(certificates, hubPort, MIXED_PLANE);
     var gateway = peer.gateway(folder, certificates, hubPort);
     add(gateway.process());
     var usage = new Usage("gateway", gateway.process().handle());

@@ -2,11 +2,8 @@ package dev.buildplane.bench;
 
 import static java.util.Objects.requireNonNull;
 
-import dev.buildplane.model.ClientCA;
 import dev.buildplane.model.ClusterBuildPlane;
-import dev.buildplane.model.PlaneSpec;
 import io.fabric8.kubernetes.api.model.ListOptionsBuilder;
-import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.Watcher;
 import io.fabric8.kubernetes.client.WatcherException;
@@ -196,26 +193,19 @@ final class ScaleBench implements Callable<Integer> {
   }
 
   private void createPlanes(KubernetesClient client, String ca) throws Exception {
-    create(client, CANARY, ca);
+    Planes.create(client, CANARY, ca);
     var begun = System.nanoTime();
     try (var threads = Executors.newFixedThreadPool(CREATORS)) {
       var pending = new ArrayList<Future<?>>();
       for (var i = 0; i < planes; i++) {
         var name = AgentSwarm.planeOf(i, 1);
-        pending.add(threads.submit(() -> create(client, name, ca)));
+        pending.add(threads.submit(() -> Planes.create(client, name, ca)));
       }
       for (var one : pending) {
         one.get();
       }
     }
     row("planes created, " + CREATORS + " at a time", "%.0f/s".formatted(planes / seconds(begun)));
-  }
-
-  private static void create(KubernetesClient client, String name, String ca) {
-    var plane = new ClusterBuildPlane();
-    plane.setMetadata(new ObjectMetaBuilder().withName(name).build());
-    plane.setSpec(PlaneSpec.of(name, ClientCA.ofValue(ca)));
-    client.resource(plane).create();
   }
 
   private AutoCloseable watch(KubernetesClient client) {

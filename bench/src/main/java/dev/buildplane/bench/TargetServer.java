@@ -32,6 +32,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /// The server behind every row: HTTP/1.1 over TLS on one event loop, with as little of its own as can be, so that a row
@@ -43,6 +44,10 @@ import java.util.concurrent.TimeUnit;
 /// | `/bulk?bytes=N` | N bytes |
 /// | `/sink` | how many bytes the request's body had |
 /// | `/watch?events=N&interval=MS&first=MS` | N lines, each with this machine's monotonic time in nanoseconds, one per interval |
+/// | `/write` | its `id` |
+/// | `/hang` | none |
+///
+/// A [Witness] hears of requests to any of them that have an `id` in their query.
 final class TargetServer implements AutoCloseable {
   static final int SMALL_BYTES = 1024;
   private static final int CHUNK_BYTES = 64 * 1024;
@@ -58,6 +63,10 @@ final class TargetServer implements AutoCloseable {
   }
 
   static TargetServer start(Identity identity) throws Exception {
+    return start(identity, Optional.empty());
+  }
+
+  static TargetServer start(Identity identity, Optional<Witness> witness) throws Exception {
     var tls = SslContextBuilder.forServer(identity.key(), identity.chain())
         .sslProvider(OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK)
         .build();
@@ -74,7 +83,7 @@ final class TargetServer implements AutoCloseable {
                 .pipeline()
                 .addLast(tls.newHandler(channel.alloc()))
                 .addLast(new HttpServerCodec())
-                .addLast(new Handler());
+                .addLast(new Handler(witness));
           }
         })
         .bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
@@ -100,10 +109,16 @@ final class TargetServer implements AutoCloseable {
 
   /// One connection.
   private static final class Handler extends SimpleChannelInboundHandler<HttpObject> {
+    private final Optional<Witness> witness;
     private String path = "";
+    private String witnessed = "";
     private QueryStringDecoder query = new QueryStringDecoder("/");
     private long received;
     private long toSend;
+
+    Handler(Optional<Witness> witness) {
+      this.witness = witness;
+    }
 
     @Override
     protected void channelRead0(ChannelHandlerContext ctx, HttpObject message) {
@@ -121,9 +136,17 @@ final class TargetServer implements AutoCloseable {
     }
 
     private void answer(ChannelHandlerContext ctx) {
+      witnessed = witness.isPresent() ? text("id") : "";
+      if (!witnessed.isEmpty()) {
+        witness.ifPresent(told -> told.arrived(witnessed));
+      }
       switch (path) {
         case "/small" -> whole(ctx, HttpResponseStatus.OK, SMALL.duplicate());
-        case "/sink" -> whole(ctx, HttpResponseStatus.OK, text(Long.toString(received)));
+        case "/sink" -> whole(ctx, HttpResponseStatus.OK, ascii(Long.toString(received)));
+        case "/write" -> whole(ctx, HttpResponseStatus.OK, ascii(text("id")));
+        case "/hang" -> {
+          // until the caller leaves
+        }
         case "/bulk" -> {
           toSend = number("bytes");
           var head = head();
@@ -137,12 +160,12 @@ final class TargetServer implements AutoCloseable {
           ctx.writeAndFlush(head);
           event(ctx, number("events"), number("first"), number("interval"));
         }
-        default -> whole(ctx, HttpResponseStatus.NOT_FOUND, text("no " + path));
+        default -> whole(ctx, HttpResponseStatus.NOT_FOUND, ascii("no " + path));
       }
     }
 
-    private static void whole(
-        ChannelHandlerContext ctx, HttpResponseStatus status, ByteBuf content) {
+    private void whole(ChannelHandlerContext ctx, HttpResponseStatus status, ByteBuf content) {
+      witnessed = "";
       var response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status, content);
       response
           .headers()
@@ -155,12 +178,16 @@ final class TargetServer implements AutoCloseable {
       return new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.OK);
     }
 
-    private static ByteBuf text(String text) {
+    private static ByteBuf ascii(String text) {
       return Unpooled.copiedBuffer(text, StandardCharsets.US_ASCII);
     }
 
     private long number(String name) {
       return Long.parseLong(query.parameters().getOrDefault(name, List.of("0")).getFirst());
+    }
+
+    private String text(String name) {
+      return query.parameters().getOrDefault(name, List.of("")).getFirst();
     }
 
     private void pump(ChannelHandlerContext ctx) {
@@ -173,6 +200,13 @@ final class TargetServer implements AutoCloseable {
         }
       }
       ctx.flush();
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+      if (!witnessed.isEmpty()) {
+        witness.ifPresent(told -> told.gone(witnessed));
+      }
     }
 
     @Override
@@ -192,7 +226,7 @@ final class TargetServer implements AutoCloseable {
           .schedule(
               () -> {
                 if (ctx.channel().isActive()) {
-                  ctx.writeAndFlush(new DefaultHttpContent(text(System.nanoTime() + "\n")));
+                  ctx.writeAndFlush(new DefaultHttpContent(ascii(System.nanoTime() + "\n")));
                   event(ctx, left - 1, everyMillis, everyMillis);
                 }
               },

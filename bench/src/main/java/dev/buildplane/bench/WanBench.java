@@ -1,10 +1,6 @@
 package dev.buildplane.bench;
 
-import dev.buildplane.model.ClientCA;
-import dev.buildplane.model.ClusterBuildPlane;
-import dev.buildplane.model.PlaneSpec;
 import dev.buildplane.testkit.DelayingRelay;
-import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -85,7 +81,7 @@ final class WanBench implements Callable<Integer> {
               Integer.toString(hub.port("api")));
           var plainLink = DelayingRelay.start(oneWay, bytesPerSecond, target.port("target"));
           var tunnelLink = DelayingRelay.start(oneWay, bytesPerSecond, gateway.port("agents"))) {
-        createPlane(certificates, hub.port("api"));
+        Planes.create(certificates, hub.port("api"), PLANE);
         try (var agent = agent(folder, certificates, tunnelLink.port(), target.port("target"));
             var plain = new LoadClient(new Endpoint(
                 "127.0.0.1",
@@ -102,16 +98,6 @@ final class WanBench implements Callable<Integer> {
       }
     }
     return 0;
-  }
-
-  private static void createPlane(Certificates certificates, int hubPort) throws Exception {
-    try (var client = Part.client(certificates, hubPort)) {
-      var plane = new ClusterBuildPlane();
-      plane.setMetadata(new ObjectMetaBuilder().withName(PLANE).build());
-      plane.setSpec(
-          PlaneSpec.of(PLANE, ClientCA.ofValue(certificates.trust("agent-ca").pem())));
-      client.resource(plane).create();
-    }
   }
 
   private static Child agent(Path folder, Certificates certificates, int gateway, int target)
