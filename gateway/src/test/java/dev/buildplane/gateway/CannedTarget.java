@@ -41,12 +41,18 @@ final class CannedTarget implements AutoCloseable {
     void on(Socket connection, InputStream from) throws IOException;
   }
 
+  /// What happens instead of an answer where that depends on the request's head.
+  @FunctionalInterface
+  interface Conversation {
+    void on(String head, Socket connection, InputStream from) throws IOException;
+  }
+
   private static final Logger log = LoggerFactory.getLogger(CannedTarget.class);
 
   final BlockingQueue<Seen> seen = new LinkedBlockingQueue<>();
   final AtomicInteger open = new AtomicInteger();
   private final Map<String, byte[]> answers = new ConcurrentHashMap<>();
-  private final Map<String, Behaviour> behaviours = new ConcurrentHashMap<>();
+  private final Map<String, Conversation> behaviours = new ConcurrentHashMap<>();
   private final ServerSocket listener;
 
   private CannedTarget(ServerSocket listener) {
@@ -89,7 +95,11 @@ final class CannedTarget implements AutoCloseable {
   }
 
   void behave(String path, Behaviour behaviour) {
-    behaviours.put(path, behaviour);
+    converse(path, (_, connection, from) -> behaviour.on(connection, from));
+  }
+
+  void converse(String path, Conversation conversation) {
+    behaviours.put(path, conversation);
   }
 
   private void serve() {
@@ -112,7 +122,7 @@ final class CannedTarget implements AutoCloseable {
         var behaviour = behaviours.get(path);
         if (behaviour != null) {
           seen.add(new Seen(head, new byte[0], List.of()));
-          behaviour.on(connection, from);
+          behaviour.on(head, connection, from);
           return;
         }
         seen.add(body(head, from));
