@@ -49,13 +49,15 @@ final class AgentSessions {
   private final PlaneTrust trust;
   private final PlaneFeed feed;
   private final InstantSource clock;
+  private final StrangersAudit audit;
   private final Object lock = new Object();
   private final Map<UUID, AgentSession> sessions = new HashMap<>();
   /// The same sessions by plane, in the order they came; the lists are replaced, never changed, so that calls read them without the lock.
   private final Map<PlaneKey, List<AgentSession>> byPlane = new ConcurrentHashMap<>();
   private final Map<PlaneRef, AtomicLong> turns = new ConcurrentHashMap<>();
 
-  AgentSessions(PlaneTrust trust, PlaneFeed feed, InstantSource clock) {
+  AgentSessions(PlaneTrust trust, PlaneFeed feed, InstantSource clock, StrangersAudit audit) {
+    this.audit = audit;
     this.trust = trust;
     this.feed = feed;
     this.clock = clock;
@@ -117,6 +119,9 @@ final class AgentSessions {
       feed.disconnected(session, reason.toString());
     }
     log.info("agent {} of {} disconnected: {}", session.id(), session.plane(), reason);
+    if (reason.code() == CloseReason.Code.PROTOCOL_ERROR) {
+      audit.brokeRules(session, reason);
+    }
   }
 
   private static List<AgentSession> joined(List<AgentSession> known, List<AgentSession> more) {

@@ -2,6 +2,7 @@ package dev.buildplane.gateway;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.buildplane.http.Headers;
 import dev.buildplane.http.HttpProblem;
 import dev.buildplane.http.Principal;
 import dev.buildplane.http.RequestHead;
@@ -54,6 +55,9 @@ final class AuditLog implements AutoCloseable {
 
   /// Lines that go to the sink together.
   private static final int LINES_TOGETHER = 256;
+
+  /// The group of an agent in its records; its name is the subject of its certificate.
+  private static final String AGENT_GROUP = "buildplane:agents";
 
   /// Characters told of a path or a user agent of somebody who is not known.
   static final int MAX_STRANGER_CHARS = 256;
@@ -111,13 +115,39 @@ final class AuditLog implements AutoCloseable {
   ///
   /// @return empty when there is no room
   Optional<Call> stranger(RequestHead head) {
-    if (waiting() > REFUSE_ABOVE) {
-      return Optional.empty();
-    }
-    var record = new Call(head, Principal.ANONYMOUS, clock.instant());
-    record.verb =
-        head.method().toLowerCase(Locale.ROOT); // as Kubernetes has it where no resource is known
-    return Optional.of(record);
+    var record = unasked(head, Principal.ANONYMOUS, clock.instant());
+    record.ifPresent(event -> event.verb =
+        head.method().toLowerCase(Locale.ROOT)); // as Kubernetes has it where no resource is known
+    return record;
+  }
+
+  /// The record of an agent's connection, which never holds calls back either.
+  ///
+  /// @return empty when there is no room
+  Optional<Call> agent(AgentSession session) {
+    var plane = session.plane();
+    var head = new RequestHead(
+        "GET",
+        "/ws",
+        "",
+        "",
+        Headers.EMPTY,
+        session.tunnel().remoteAddress(),
+        session.chain(),
+        session.id().toString(),
+        "HTTP/1.1");
+    var agent = new Principal(
+        session.chain().getFirst().getSubjectX500Principal().getName(), List.of(AGENT_GROUP));
+    var record = unasked(head, agent, session.connectedAt());
+    record.ifPresent(event -> {
+      event.connections(plane.type().wire() + "/" + plane.planeID(), "connect");
+      event.connection(session.id());
+    });
+    return record;
+  }
+
+  private Optional<Call> unasked(RequestHead head, Principal who, Instant since) {
+    return waiting() > REFUSE_ABOVE ? Optional.empty() : Optional.of(new Call(head, who, since));
   }
 
   /// Any thread; a second call for one record does nothing.
@@ -288,6 +318,10 @@ final class AuditLog implements AutoCloseable {
     void target(ProxyTarget to, String kubernetesVerb) {
       target = to;
       verb = kubernetesVerb;
+    }
+
+    RequestHead head() {
+      return head;
     }
 
     /// It is about connections of agents, not for one of them.

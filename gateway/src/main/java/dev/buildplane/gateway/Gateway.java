@@ -148,17 +148,17 @@ public final class Gateway implements AutoCloseable {
       throws IOException {
     var replica = UUID.randomUUID();
     var feed = new PlaneFeed(settings.clock(), replica);
+    var audit = new AuditLog(settings.audit(), settings.clock(), replica);
+    var strangers = new StrangersAudit(audit, settings.clock());
     // The two know each other: trust tells of changes, sessions ask for it. The reference is set before trust starts.
     var reevaluation = new CompletableFuture<AgentSessions>();
     var trust = new PlaneTrust(
         hubClient, planes -> reevaluation.thenAccept(known -> known.reevaluate(planes)));
-    var sessions = new AgentSessions(trust, feed, settings.clock());
+    var sessions = new AgentSessions(trust, feed, settings.clock(), strangers);
     reevaluation.complete(sessions);
     var metrics = new GatewayMetrics(shared, settings.tunnels());
     var mesh = new Mesh(peers, replica.toString());
-    var audit = new AuditLog(settings.audit(), settings.clock(), replica);
     var closing = new AtomicBoolean();
-    var strangers = new StrangersAudit(audit, settings.clock());
     var proxy = new ProxyHandler(
         trust,
         sessions,

@@ -3,6 +3,7 @@ package dev.buildplane.gateway;
 import dev.buildplane.http.HttpProblem;
 import dev.buildplane.http.Policy;
 import dev.buildplane.http.RequestHead;
+import dev.buildplane.tunnel.CloseReason;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -13,7 +14,7 @@ import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
 /// Audits requests that a policy turned away, or the server before it as those of another site's page; their callers therefore are not
-/// known. Anybody can make them in any number, so in each [#WINDOW] only [#PER_ADDRESS] of one address and [#IN_ALL] together get an
+/// known. Audits agents, too, that broke the rules of their protocol. Anybody can make them in any number, so in each [#WINDOW] only [#PER_ADDRESS] of one address and [#IN_ALL] together get an
 /// event of their own; at the end of the window one more event, that of the last one without, tells how many there were. At under
 /// 1.5 KiB an event that is less than 270 MiB a day.
 ///
@@ -71,6 +72,19 @@ final class StrangersAudit {
     var record =
         hasRoom(AuditLog.address(head)) ? audit.stranger(head) : Optional.<AuditLog.Call>empty();
     record.ifPresentOrElse(event -> end(event, problem), () -> leaveOut(head, problem));
+  }
+
+  /// An agent broke the rules of its protocol, for which its connection was ended. It may come again at once, so that it is bounded as strangers are.
+  void brokeRules(AgentSession session, CloseReason reason) {
+    endWindow();
+    var problem = new HttpProblem(400, reason.toString());
+    audit.agent(session).ifPresent(event -> {
+      if (hasRoom(AuditLog.address(event.head()))) {
+        end(event, problem);
+      } else {
+        leaveOut(event.head(), problem);
+      }
+    });
   }
 
   private boolean hasRoom(String address) {
