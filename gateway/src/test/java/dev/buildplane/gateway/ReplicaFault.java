@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.stream.IntStream;
@@ -42,6 +43,9 @@ class ReplicaFault {
 
   /// Acknowledged to each caller before the death, and again after it.
   private static final int WRITES = 30;
+
+  /// Writes in progress when the replica dies.
+  private static final int HELD = 24;
 
   private static final List<String> PLANES = List.of("killed-0", "killed-1");
   private static final byte[] ANSWER =
@@ -205,6 +209,25 @@ class ReplicaFault {
     }
   }
 
+  /// A write that the target has and does not answer before the death: for each plane at each replica, and so over each connection of an agent.
+  private int hold(HttpClient client, int i) throws InterruptedException {
+    var plane = PLANES.get(i % PLANES.size());
+    int replica = i / PLANES.size() % replicas.size();
+    try {
+      return post(client, replica, plane, "/held?id=" + i, BodyPublishers.noBody())
+          .statusCode();
+    } catch (IOException e) {
+      return 0; // its own gateway was the one
+    }
+  }
+
+  private static List<String> arrived(CannedTarget target, String path) {
+    return target.seen.stream()
+        .map(CannedTarget.Seen::path)
+        .filter(seen -> seen.startsWith(path))
+        .toList();
+  }
+
   @Test
   void theDeathOfAReplicaUnderLoadLosesNoWriteAndRepeatsNoneAndCallersAndAgentsGoOnElsewhere()
       throws Exception {
@@ -232,8 +255,22 @@ class ReplicaFault {
           .atMost(TestHub.PATIENCE)
           .until(() -> writers.stream().allMatch(one -> one.acknowledged.size() >= WRITES));
 
-      replicas.get(killed).kill();
+      var dead = new CompletableFuture<Void>();
+      target.behave("/held", (connection, _) -> {
+        dead.join();
+        connection.getOutputStream().write(ANSWER);
+      });
+      var held = IntStream.range(0, HELD)
+          .mapToObj(i -> callers.submit(() -> hold(http1, i)))
+          .toList();
+      await().atMost(TestHub.PATIENCE).until(() -> arrived(target, "/held").size() == HELD);
 
+      replicas.get(killed).kill();
+      dead.complete(null);
+
+      for (var one : held) {
+        one.get();
+      }
       var before = writers.stream().map(one -> one.acknowledged.size()).toList();
       await()
           .atMost(TestHub.PATIENCE)
@@ -246,10 +283,8 @@ class ReplicaFault {
       for (var one : running) {
         one.get();
       }
-      var arrived = target.seen.stream()
-          .map(CannedTarget.Seen::path)
-          .filter(path -> path.startsWith("/write"))
-          .toList();
+      assertThat(arrived(target, "/held")).hasSize(HELD);
+      var arrived = arrived(target, "/write");
       assertThat(arrived).doesNotHaveDuplicates();
       assertThat(arrived)
           .containsAll(
