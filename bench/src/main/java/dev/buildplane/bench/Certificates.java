@@ -54,4 +54,17 @@ record Certificates(Path folder) {
     Files.writeString(certificateFile(name), identity.certificatePem());
     Files.writeString(keyFile(name), identity.keyPem());
   }
+
+  /// Writes how the administrator reaches the API server of the control plane.
+  Path kubeconfig(Path file, int hubPort) throws IOException {
+    return Files.writeString(file, """
+        apiVersion: v1
+        kind: Config
+        current-context: bench
+        clusters: [{name: bench, cluster: {server: 'https://127.0.0.1:%d', certificate-authority: '%s'}}]
+        users: [{name: bench, user: {client-certificate: '%s', client-key: '%s'}}]
+        contexts: [{name: bench, context: {cluster: bench, user: bench}}]
+        """.formatted(
+            hubPort, certificateFile("server-ca"), certificateFile("admin"), keyFile("admin")));
+  }
 }

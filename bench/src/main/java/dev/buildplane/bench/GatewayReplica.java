@@ -11,7 +11,6 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -37,23 +36,11 @@ final class GatewayReplica implements AutoCloseable {
       for (var i = 0; i < replicas; i++) {
         ports.add(LoopbackPorts.free());
       }
-      return new Site(folder, certificates, kubeconfig(folder, certificates, hubPort), ports);
-    }
-
-    private static Path kubeconfig(Path folder, Certificates certificates, int hubPort)
-        throws IOException {
-      return Files.writeString(folder.resolve("gateway.kubeconfig"), """
-          apiVersion: v1
-          kind: Config
-          current-context: bench
-          clusters: [{name: bench, cluster: {server: 'https://127.0.0.1:%d', certificate-authority: '%s'}}]
-          users: [{name: bench, user: {client-certificate: '%s', client-key: '%s'}}]
-          contexts: [{name: bench, context: {cluster: bench, user: bench}}]
-          """.formatted(
-              hubPort,
-              certificates.certificateFile("server-ca"),
-              certificates.certificateFile("admin"),
-              certificates.keyFile("admin")));
+      return new Site(
+          folder,
+          certificates,
+          certificates.kubeconfig(folder.resolve("gateway.kubeconfig"), hubPort),
+          ports);
     }
   }
 

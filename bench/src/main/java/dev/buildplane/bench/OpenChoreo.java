@@ -40,19 +40,7 @@ final class OpenChoreo {
   Gateway gateway(Path folder, Certificates certificates, int hub)
       throws IOException, InterruptedException {
     int port = LoopbackPorts.free();
-    var kubeconfig =
-        Files.writeString(folder.resolve("openchoreo-gateway.kubeconfig"), """
-        apiVersion: v1
-        kind: Config
-        current-context: bench
-        clusters: [{name: bench, cluster: {server: 'https://127.0.0.1:%d', certificate-authority: '%s'}}]
-        users: [{name: bench, user: {client-certificate: '%s', client-key: '%s'}}]
-        contexts: [{name: bench, context: {cluster: bench, user: bench}}]
-        """.formatted(
-                hub,
-                certificates.certificateFile("server-ca"),
-                certificates.certificateFile("admin"),
-                certificates.keyFile("admin")));
+    var kubeconfig = certificates.kubeconfig(folder.resolve("openchoreo-gateway.kubeconfig"), hub);
     var process = Child.start(
         "openchoreo-gateway",
         folder,

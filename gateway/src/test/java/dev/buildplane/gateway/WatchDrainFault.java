@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// A gateway or an agent that goes ends watches after a whole event and waits for nothing else than what ends by itself.
 @Timeout(180)
@@ -143,28 +144,15 @@ class WatchDrainFault {
   }
 
   /// A log that seemed to have ended would be taken for a whole one.
-  @Test
-  void whatIsNoWatchIsCutWhenTheTimeIsUp() throws Exception {
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void whatIsNoWatchIsCutWhenTheTimeIsUp(boolean theGateways) throws Exception {
     start(Duration.ofMillis(500));
     try (var caller = hub.caller(HttpClient.Version.HTTP_2)) {
       var log = open(caller, "/whole?follow=true");
       assertThat(log.readNBytes(17)).hasSize(17);
 
-      var closing = closing(hub.gateway);
-
-      assertThatThrownBy(log::readAllBytes).isInstanceOf(IOException.class);
-      closing.get(120, TimeUnit.SECONDS);
-    }
-  }
-
-  @Test
-  void anAgentCutsWhatDoesNotEndInItsTime() throws Exception {
-    start(Duration.ofMillis(500));
-    try (var caller = hub.caller(HttpClient.Version.HTTP_2)) {
-      var log = open(caller, "/whole?follow=true");
-      assertThat(log.readNBytes(17)).hasSize(17);
-
-      var closing = closing(chain.agent());
+      var closing = closing(theGateways ? hub.gateway : chain.agent());
 
       assertThatThrownBy(log::readAllBytes).isInstanceOf(IOException.class);
       closing.get(120, TimeUnit.SECONDS);
