@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.fail;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.buildplane.http.AsyncExchange;
 import dev.buildplane.http.HttpLimits;
+import dev.buildplane.http.LogBudget;
 import dev.buildplane.http.Route;
 import dev.buildplane.metrics.Metric;
 import dev.buildplane.model.Crds;
@@ -89,6 +90,11 @@ class ReferencePagesTest {
     limit(page, "connections", http.connections(), "closed at accept");
     limit(page, "connections of one address", http.connectionsPerAddress(), "closed at accept");
     limit(page, "interim answers (102, 103) for a request", AsyncExchange.MAX_INTERIM, "dropped");
+    limit(
+        page,
+        "log lines that strangers cause, of a kind within " + seconds(LogBudget.WINDOW),
+        LogBudget.LINES,
+        "counted");
     limit(page, "blocking requests in progress", http.requestsInFlight(), "503");
     limit(page, "time to finish when the server stops", seconds(http.drain()), "cut");
     page.append("\n## HTTP/2 of every TLS listener\n\n| what | limit | beyond |\n|---|---|---|\n");

@@ -4,6 +4,7 @@ import dev.buildplane.gateway.GatewayMetrics.Rejection;
 import dev.buildplane.http.AsyncExchange;
 import dev.buildplane.http.AsyncHandler;
 import dev.buildplane.http.HttpProblem;
+import dev.buildplane.http.LogBudget;
 import dev.buildplane.http.RequestHead;
 import dev.buildplane.http.WebSocketUpgrade;
 import dev.buildplane.model.PlaneType;
@@ -27,6 +28,7 @@ import org.slf4j.LoggerFactory;
 /// messages for those that do not.
 final class Admission implements AsyncHandler {
   private static final Logger log = LoggerFactory.getLogger(Admission.class);
+  private static final LogBudget REFUSED = new LogBudget(log);
 
   private final PlaneTrust trust;
   private final AgentSessions sessions;
@@ -60,7 +62,7 @@ final class Admission implements AsyncHandler {
         exchange.eventLoop().execute(() -> upgrade(exchange, plane));
       } catch (Refused refused) {
         metrics.agentRejected(refused.why);
-        log.info("agent from {} refused: {}", head.remoteAddress(), refused.getMessage());
+        REFUSED.info("agent from {} refused: {}", head.remoteAddress(), refused.getMessage());
         exchange
             .eventLoop()
             .execute(

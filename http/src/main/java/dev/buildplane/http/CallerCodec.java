@@ -13,13 +13,12 @@ import io.netty.handler.codec.http2.Http2FrameWriter;
 import io.netty.handler.codec.http2.Http2Settings;
 import java.util.LinkedHashSet;
 import java.util.Set;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// The HTTP/2 codec of a caller's connection. It counts the resets that the caller makes us send (CVE-2025-8671) where all of them
 /// pass, those for streams that have ended already among them, which Netty's own count leaves out. Event loop only.
 final class CallerCodec extends Http2FrameCodec {
-  private static final Logger log = LoggerFactory.getLogger(CallerCodec.class);
+  private static final LogBudget CUT = new LogBudget(LoggerFactory.getLogger(CallerCodec.class));
 
   private final HttpLimits limits;
   private final Http2FrameWriter writer;
@@ -62,7 +61,7 @@ final class CallerCodec extends Http2FrameCodec {
     }
     if (++provoked > limits.resetsPerWindow() && !cut) {
       cut = true;
-      log.info(
+      CUT.info(
           "HTTP/2 connection of {} cut: it provoked too many resets",
           ctx.channel().remoteAddress());
       onError(

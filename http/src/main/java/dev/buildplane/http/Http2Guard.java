@@ -27,6 +27,7 @@ import org.slf4j.LoggerFactory;
 /// which the codec has dealt with. Event loop only.
 final class Http2Guard extends ChannelInboundHandlerAdapter {
   private static final Logger log = LoggerFactory.getLogger(Http2Guard.class);
+  private static final LogBudget CUT = new LogBudget(log);
 
   private static final long GOAWAY_PING = 0x62_70_6c_65_61_76_65L;
 
@@ -103,7 +104,7 @@ final class Http2Guard extends ChannelInboundHandlerAdapter {
     }
     if (flooded(ctx) && !cut) {
       cut = true;
-      log.info(
+      CUT.info(
           "HTTP/2 connection of {} cut: too many control frames", ctx.channel().remoteAddress());
       codec.onError(
           ctx.pipeline().context(codec),
