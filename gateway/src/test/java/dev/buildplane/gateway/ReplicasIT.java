@@ -470,16 +470,36 @@ class ReplicasIT {
     try (var agent = agentAt(0, "metrics", "");
         var caller = hub.caller(HttpClient.Version.HTTP_2);
         var plain = HttpClient.newHttpClient()) {
+      long out = routed(plain, 1, "forwarded_out");
+      long in = routed(plain, 0, "forwarded_in");
+      long local = routed(plain, 0, "local");
       get(caller, replicas.proxied(1, "metrics", "/hello"));
-      assertThat(agent.requests).hasSize(1);
+      get(caller, replicas.proxied(0, "metrics", "/hello"));
+      assertThat(agent.requests).hasSize(2);
 
-      var page = get(
-              plain,
-              URI.create("http://localhost:" + replicas.gateways.get(1).healthPort() + "/metrics"))
-          .body();
-      assertThat(page).contains("buildplane_gateway_peers 2");
-      assertThat(page).doesNotContain("buildplane_gateway_route_total{way=\"forwarded_out\"} 0");
+      assertThat(routed(plain, 1, "forwarded_out")).isEqualTo(out + 1);
+      assertThat(routed(plain, 0, "forwarded_in")).isEqualTo(in + 1);
+      assertThat(routed(plain, 0, "local")).isEqualTo(local + 2);
+      assertThat(metrics(plain, 1)).contains("buildplane_gateway_peers 2");
     }
+  }
+
+  private static String metrics(HttpClient plain, int replica) throws Exception {
+    return get(
+            plain,
+            URI.create(
+                "http://localhost:" + replicas.gateways.get(replica).healthPort() + "/metrics"))
+        .body();
+  }
+
+  private static long routed(HttpClient plain, int replica, String way) throws Exception {
+    var name = "buildplane_gateway_route_total{way=\"" + way + "\"} ";
+    return metrics(plain, replica)
+        .lines()
+        .filter(line -> line.startsWith(name))
+        .mapToLong(line -> (long) Double.parseDouble(line.substring(name.length())))
+        .findFirst()
+        .orElseThrow(() -> new AssertionError("expected " + name));
   }
 
   @Test

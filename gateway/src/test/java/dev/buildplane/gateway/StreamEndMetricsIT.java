@@ -11,6 +11,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -43,6 +44,10 @@ class StreamEndMetricsIT {
       return HttpRequest.newBuilder(URI.create("https://localhost:" + hub.gateway.callerPort()
               + "/api/proxy/buildplane/p/_cluster/p/k8s" + path))
           .build();
+    }
+
+    int status(String path) throws Exception {
+      return caller.send(proxied(path), BodyHandlers.ofString()).statusCode();
     }
 
     void awaitMetrics(String... lines) {
@@ -104,6 +109,39 @@ class StreamEndMetricsIT {
               .body())
           .isEqualTo("hello");
       endless.close();
+    }
+  }
+
+  /// What an agent does to a call is told apart: it will not have it, it takes it back, it answers what is no answer, it goes.
+  @Test
+  void whatAnAgentDoesToACallIsItsReason() throws Exception {
+    try (var stand = new Stand(UnaryOperator.identity())) {
+      stand.awaitMetrics(
+          closed("refused", 0),
+          closed("reset", 0),
+          closed("protocol", 0),
+          closed("connection_lost", 0));
+      stand.agent.refusing = true;
+      assertThat(stand.status("/hello")).isEqualTo(503);
+      stand.awaitMetrics(closed("refused", 1));
+      stand.agent.refusing = false;
+
+      assertThat(stand.status("/reset")).isEqualTo(502);
+      stand.awaitMetrics(closed("reset", 1));
+
+      assertThat(stand.status("/no-status")).isEqualTo(502);
+      stand.awaitMetrics(closed("protocol", 1));
+
+      var underWay = stand.caller.sendAsync(stand.proxied("/never"), BodyHandlers.ofString());
+      await().atMost(TestHub.PATIENCE).until(() -> stand.agent.open.get() == 1);
+      stand.agent.close();
+      assertThat(underWay.get(60, TimeUnit.SECONDS).statusCode()).isEqualTo(502);
+      stand.awaitMetrics(
+          closed("connection_lost", 1),
+          closed("refused", 1),
+          closed("reset", 1),
+          closed("protocol", 1),
+          "buildplane_gateway_streams 0.0");
     }
   }
 }

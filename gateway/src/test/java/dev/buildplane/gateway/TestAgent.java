@@ -202,6 +202,17 @@ final class TestAgent implements AutoCloseable {
         ctx.close();
         return;
       }
+      if (path.equals("/reset")) {
+        // Length 4, RST_STREAM, no flags; INTERNAL_ERROR.
+        frame(ctx.channel().parent(), "0000040300%08x00000002".formatted(stream));
+        ctx.close();
+        return;
+      }
+      if (path.equals("/no-status")) {
+        // Length 5, HEADERS, END_HEADERS and END_STREAM; `:status` 9x9.
+        frame(ctx.channel().parent(), "0000050105%08x0803397839".formatted(stream));
+        return;
+      }
       if (path.startsWith("/watch")) {
         ctx.write(head(200));
         ctx.writeAndFlush(text("first\n"));
