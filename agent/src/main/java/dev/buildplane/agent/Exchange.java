@@ -345,7 +345,10 @@ final class Exchange extends ChannelInboundHandlerAdapter {
     repeatable = null;
     var status = response.status();
     if (response.decoderResult().isFailure()) {
-      unreachable(response.decoderResult().cause());
+      var cause = response.decoderResult().cause();
+      failed(cause.getClass().getName());
+      broken("expected the head of an answer of at most " + BackendPool.MAX_HEADER_BYTES
+          + " bytes, found: " + cause.getMessage());
       ctx.close();
     } else if (status.code() == HttpResponseStatus.SWITCHING_PROTOCOLS.code()) {
       switchProtocols(ctx, to, response);

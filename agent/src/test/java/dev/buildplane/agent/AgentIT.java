@@ -215,6 +215,21 @@ class AgentIT {
   }
 
   @Test
+  void anAnswerWhoseHeadIsTooLongEndsItsRequestOnly() throws Exception {
+    var tunnel = connected();
+    var underWay = Call.send(tunnel, get("/watch"));
+    await().atMost(PATIENCE).until(() -> underWay.received().equals("event\n"));
+    var tooLong = Call.send(tunnel, get("/long-head"));
+    assertThat(tooLong.status()).isEqualTo(502);
+    assertThat(tooLong.text())
+        .contains("target k8s: expected the head of an answer of at most 49152 bytes");
+    assertThat(Call.send(tunnel, get("/hello")).text()).isEqualTo("hello");
+    assertThat(tunnel.isUp()).isTrue();
+    assertThat(underWay.channel.isActive()).isTrue();
+    underWay.channel.close();
+  }
+
+  @Test
   void aChangedTokenIsUsedByTheNextRequests() throws Exception {
     var tunnel = connected();
     Files.writeString(folder.resolve("token"), "second-token-longer\n");

@@ -159,6 +159,11 @@ final class TestTarget implements AutoCloseable {
           ctx.writeAndFlush(new DefaultHttpContent(Unpooled.copiedBuffer("part", UTF_8)))
               .addListener(io.netty.channel.ChannelFutureListener.CLOSE);
         }
+        case "/long-head" -> {
+          var head = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.OK);
+          head.headers().set("content-length", 0).set("x-long", "x".repeat(50_000));
+          ctx.writeAndFlush(head);
+        }
         case "/echo" -> answer(ctx, 201, body);
         case "/redirect" -> answer(ctx, 302, "elsewhere");
         default -> answer(ctx, 200, "hello");
