@@ -19,6 +19,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -144,12 +145,17 @@ class GatewayMetricsIT {
     try (var agent = hub.agent("p")) {
       var endless = open("p/_cluster/p/k8s/endless");
       endless.readNBytes(1000);
-      // It has to last: a stall of less than the shortest that counts is none once it is over.
+      // It has to last: until the windows on the way to the caller are full there are many, each shorter than the shortest that counts.
+      var before = new AtomicLong();
       await()
           .during(TunnelMeter.SHORTEST_STALL.multipliedBy(20))
           .atMost(TestHub.PATIENCE)
-          .untilAsserted(() -> assertThat(scrape().lines())
-              .contains("buildplane_tunnel_stalled_streams{direction=\"received\"} 1.0"));
+          .untilAsserted(() -> {
+            long sent = agent.sent.get();
+            assertThat(before.getAndSet(sent)).isEqualTo(sent);
+            assertThat(scrape().lines())
+                .contains("buildplane_tunnel_stalled_streams{direction=\"received\"} 1.0");
+          });
       endless.close();
       awaitMetrics("buildplane_tunnel_stalled_streams{direction=\"received\"} 0.0");
       assertThat(scrape().lines())
